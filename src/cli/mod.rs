@@ -1,0 +1,100 @@
+//! The commands: one file a verb, each with its arguments and a `run`.
+
+pub mod apply;
+pub mod export;
+pub mod plan;
+pub mod render;
+pub mod sandbox;
+pub mod validate;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::error::{Error, Exit};
+use crate::secret::Secrets;
+use crate::ui::Ui;
+
+/// Keeps an Auth0 tenant equal to files in git.
+#[derive(Debug, Parser)]
+#[command(name = "tenantctl", version, about, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Global {
+    /// The project folder, or one below it [default: the working directory]
+    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
+    pub directory: Option<PathBuf>,
+    /// Say more: -v requests and rounds, -vv each request
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+    /// Trust the certificates in this PEM file too
+    #[arg(long, value_name = "FILE", global = true)]
+    pub ca_bundle: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check the definitions, offline
+    Validate(validate::Args),
+    /// Print the definitions after substitution
+    Render(render::Args),
+    /// Show what apply would do
+    Plan(plan::Args),
+    /// Make the tenant equal to the definitions
+    Apply(apply::Args),
+    /// Write the tenant as files
+    Export(export::Args),
+    /// The embedded tenant
+    Sandbox(sandbox::Args),
+}
+
+/// What every command is given.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Options of every command.
+    pub global: Global,
+    /// The terminal.
+    pub ui: Ui,
+    /// What must not be shown.
+    pub secrets: Secrets,
+}
+
+/// Runs the program with the arguments of the process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { Exit::Failed as u8 } else { Exit::Done as u8 });
+        }
+    };
+    let secrets = Secrets::default();
+    let ui = Ui::new(secrets.clone());
+    let context = Context { global: cli.global.clone(), ui: ui.clone(), secrets };
+    let exit = run(&context, cli.command).unwrap_or_else(|error| {
+        ui.error(&error);
+        error.exit
+    });
+    ExitCode::from(exit as u8)
+}
+
+#[tokio::main]
+async fn run(context: &Context, command: Command) -> Result<Exit, Error> {
+    match command {
+        Command::Validate(args) => validate::run(context, &args),
+        Command::Render(args) => render::run(context, &args),
+        Command::Plan(args) => plan::run(context, &args).await,
+        Command::Apply(args) => apply::run(context, &args).await,
+        Command::Export(args) => export::run(context, &args).await,
+        Command::Sandbox(args) => sandbox::run(context, &args).await,
+    }
+}

@@ -1,0 +1,93 @@
+//! The kinds of resources: declarations parsed once, looked up by name, in their order.
+//!
+//! First room on every way of the data: config checks definitions against it, the planner compares
+//! by it, the client reads by it, the sandbox serves from it. It knows nothing of them.
+
+pub mod check;
+pub mod kind;
+pub mod order;
+pub mod server;
+
+use std::sync::OnceLock;
+
+use kind::{Fields, Kind};
+
+/// All kinds that tenantctl manages.
+#[derive(Debug)]
+pub struct Registry {
+    kinds: Vec<Kind>,
+    levels: Vec<Vec<usize>>,
+}
+
+impl Registry {
+    /// Gives the kinds declared in `schemas/`.
+    ///
+    /// # Panics
+    /// If a declaration in the binary is not valid; a test holds that none is.
+    #[must_use]
+    pub fn builtin() -> &'static Self {
+        static BUILTIN: OnceLock<Registry> = OnceLock::new();
+        BUILTIN.get_or_init(|| {
+            Self::parse(include_str!(concat!(env!("OUT_DIR"), "/kinds.json"))).expect("the declarations are tested")
+        })
+    }
+
+    /// Parses declarations from a JSON array.
+    ///
+    /// # Errors
+    /// Says what is wrong with a declaration, or which kinds refer to each other in a circle.
+    pub fn parse(json: &str) -> Result<Self, String> {
+        let kinds: Vec<Kind> = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        let levels = order::levels(&kinds)?;
+        Ok(Self { kinds, levels })
+    }
+
+    /// Finds a kind by name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Kind> {
+        self.kinds.iter().find(|kind| kind.name == name)
+    }
+
+    /// Goes through all kinds by name.
+    pub fn iter(&self) -> std::slice::Iter<'_, Kind> {
+        self.kinds.iter()
+    }
+
+    /// Gives all kinds in an order in which each comes after those it refers to.
+    pub fn in_order(&self) -> impl Iterator<Item = &Kind> {
+        self.levels.iter().flatten().map(|at| &self.kinds[*at])
+    }
+
+    /// Gives all names of kinds.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        self.kinds.iter().map(|kind| kind.name.as_str()).collect()
+    }
+
+    /// Gives the names of all kinds that a kind's fields refer to, itself left out.
+    #[must_use]
+    pub fn referred(&self, kind: &Kind) -> Vec<&str> {
+        fn walk<'a>(fields: &'a Fields, found: &mut Vec<&'a str>) {
+            for field in fields {
+                found.extend(field.reference.as_ref().map(|reference| reference.kind.as_str()));
+                walk(&field.fields, found);
+                if let Some(items) = &field.items {
+                    found.extend(items.reference.as_ref().map(|reference| reference.kind.as_str()));
+                    walk(&items.fields, found);
+                }
+            }
+        }
+        let mut found = Vec::new();
+        walk(&kind.fields, &mut found);
+        self.names().into_iter().filter(|name| *name != kind.name && found.contains(name)).collect()
+    }
+}
+
+impl<'a> IntoIterator for &'a Registry {
+    type Item = &'a Kind;
+    type IntoIter = std::slice::Iter<'a, Kind>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}

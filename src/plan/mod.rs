@@ -1,0 +1,259 @@
+//! The plan: what would have to change in a tenant for it to equal the definitions, as a value.
+//!
+//! `plan()` is pure: two tenants and a policy in, a [`Plan`] out, and nothing that is not in it can
+//! be carried out. On the way of the data it stands between config and api on one side, render and
+//! apply on the other:
+//!
+//! ```text
+//!   desired, live -> names -> canon -> scope -> pair -> diff -> policy -> Plan -> call
+//! ```
+
+pub mod call;
+pub mod diff;
+pub mod policy;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::tenant::Pattern;
+
+/// Version of the plan's JSON form.
+pub const FORMAT_VERSION: &str = "1";
+
+/// What would have to change, what was held back and why. Holds no secret.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Always [`FORMAT_VERSION`].
+    pub format_version: String,
+    /// The version of tenantctl that made it.
+    pub tool_version: String,
+    /// The environment's name.
+    pub environment: String,
+    /// The tenant's host, or `sandbox`.
+    pub tenant: String,
+    /// See `Desired::digest`.
+    pub definitions_sha256: String,
+    /// The changes, each after those it requires.
+    pub changes: Vec<Change>,
+    /// What is not done, with the reason.
+    pub held: Vec<Held>,
+    /// Secrets that can't be compared or are kept; none of them is a change.
+    pub secrets: Vec<SecretNote>,
+    /// Counts.
+    pub summary: Summary,
+}
+
+/// What is done with an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// It is made.
+    Create,
+    /// Fields of it change.
+    Update,
+    /// A write-once field changes: it is deleted and made again.
+    Replace,
+    /// It is deleted.
+    Delete,
+}
+
+/// One object that changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Its kind.
+    pub kind: String,
+    /// Its name; empty for a singleton.
+    pub name: String,
+    /// What is done.
+    pub action: Action,
+    /// The API's handle, if it is there already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The fields that change, as JSON Patch operations (RFC 6902) on the object.
+    pub fields: Vec<Edit>,
+    /// Addresses of the changes that must be done before.
+    pub requires: Vec<String>,
+}
+
+/// What is done with a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Op {
+    /// It was not there.
+    Add,
+    /// It was another.
+    Replace,
+    /// It goes.
+    Remove,
+}
+
+/// One value that changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Edit {
+    /// What is done.
+    pub op: Op,
+    /// Where, as a JSON Pointer (RFC 6901) into the object.
+    pub path: String,
+    /// The live value; missing for an add, and for a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Value>,
+    /// The desired value; missing for a remove, and for a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Value>,
+    /// Both values are secret and not in here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sensitive: bool,
+    /// For a set: its members that come, go and change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set: Option<SetEdit>,
+    /// Where the desired value stands in the files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+}
+
+/// How the members of a set change, in canonical order.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SetEdit {
+    /// Members that come.
+    pub added: Vec<Value>,
+    /// Members that go.
+    pub removed: Vec<Value>,
+    /// Members of the same key that change: `{"before": .., "after": ..}`.
+    pub changed: Vec<Value>,
+}
+
+/// A place in a file, as plans show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Path relative to the project folder.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+}
+
+/// Something that is not done, with the reason.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Held {
+    /// The object's kind.
+    pub kind: String,
+    /// The object's name; empty for a singleton.
+    pub name: String,
+    /// What is not done.
+    pub action: Action,
+    /// The value within the object that it is about; the object as a whole without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// A secret that is no change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretNote {
+    /// The object's kind.
+    pub kind: String,
+    /// The object's name.
+    pub name: String,
+    /// Where in the object.
+    pub path: String,
+    /// What about it.
+    pub state: SecretState,
+}
+
+/// Why a secret is no change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretState {
+    /// The API does not show it.
+    NotComparable,
+    /// Its marker has no value: the tenant keeps what it has.
+    Kept,
+}
+
+/// Counts of objects, by what is done with them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Objects to make.
+    pub create: usize,
+    /// Objects to change.
+    pub update: usize,
+    /// Objects to delete and make again.
+    pub replace: usize,
+    /// Objects to delete.
+    pub delete: usize,
+    /// Things held back.
+    pub held: usize,
+    /// Objects that are as they should be.
+    pub unchanged: usize,
+    /// Live objects that no definition asks for and that are left alone.
+    pub unmanaged: usize,
+    /// Secrets that can't be compared.
+    pub not_comparable: usize,
+    /// Secrets that are kept.
+    pub kept: usize,
+}
+
+/// What may be done, and for whom the plan is.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// The environment's name.
+    pub environment: String,
+    /// The tenant's host, or `sandbox`.
+    pub tenant: String,
+    /// Deletes and replaces are changes; held back otherwise.
+    pub allow_delete: bool,
+    /// Only these; all if empty.
+    pub only: Vec<Pattern>,
+    /// Not these.
+    pub exclude: Vec<Pattern>,
+    /// Never deleted or replaced.
+    pub protect: Vec<Pattern>,
+    /// Objects that have a new name.
+    pub moved: Vec<Moved>,
+    /// Objects whose secrets are written even though they can't be compared.
+    pub rotate: Vec<Pattern>,
+    /// The id of the application that tenantctl signs in with.
+    pub own_client: Option<String>,
+}
+
+/// An object that was renamed in the definitions.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Moved {
+    /// Its kind.
+    pub kind: String,
+    /// Its name in the tenant.
+    pub from: String,
+    /// Its name in the definitions.
+    pub to: String,
+}
+
+impl Plan {
+    /// Tells whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// Counts the changes of each kind of object.
+    #[must_use]
+    pub fn by_kind(&self) -> BTreeMap<&str, usize> {
+        let mut counts = BTreeMap::new();
+        for change in &self.changes {
+            *counts.entry(change.kind.as_str()).or_default() += 1;
+        }
+        counts
+    }
+}
+
+impl Change {
+    /// Gives the object's address.
+    #[must_use]
+    pub fn address(&self) -> crate::tenant::Address {
+        crate::tenant::Address::new(&self.kind, &self.name)
+    }
+}

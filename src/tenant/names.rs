@@ -1,0 +1,172 @@
+//! Names and handles: the API refers to objects by id, files by name.
+//!
+//! The planner sees names only; ids come back at the edge, when a change becomes calls.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::{Address, Tenant, escape};
+use crate::kinds::Registry;
+use crate::kinds::kind::{Field, Fields, Kind, Reference};
+
+/// Which id has which name, by kind.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    kinds: BTreeMap<String, Book>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Book {
+    ids: BTreeMap<String, Vec<String>>,
+    names: BTreeMap<String, String>,
+}
+
+/// What a name means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meaning<'a> {
+    /// One object's id.
+    Id(&'a str),
+    /// Several objects have the name: their ids.
+    Several(&'a [String]),
+    /// Nothing has it.
+    Unknown,
+}
+
+impl Names {
+    /// Collects the names of a live tenant. Where several objects share a name, a definition's pin
+    /// gives the name to one of them, and the others keep their ids as names.
+    #[must_use]
+    pub fn of(registry: &Registry, live: &Tenant, definitions: &Tenant) -> Self {
+        let mut names = Self::default();
+        for kind in registry {
+            let Some(objects) = live.kinds.get(&kind.name) else { continue };
+            let book = names.kinds.entry(kind.name.clone()).or_default();
+            for object in objects {
+                let name = Address::of(kind, &object.value).name;
+                if let Some(id) = &object.id {
+                    book.ids.entry(name).or_default().push(id.clone());
+                }
+            }
+            for pinned in definitions.objects(&kind.name) {
+                let name = Address::of(kind, &pinned.value).name;
+                if let Some(id) = pinned.id.as_ref().filter(|id| objects.iter().any(|o| o.id.as_ref() == Some(id))) {
+                    book.ids.values_mut().for_each(|ids| ids.retain(|other| other != id));
+                    book.ids.insert(name, vec![id.clone()]);
+                }
+            }
+            let unique = book.ids.iter().filter_map(|(name, ids)| match ids.as_slice() {
+                [id] => Some((id.clone(), name.clone())),
+                _ => None,
+            });
+            book.names = unique.collect();
+        }
+        names
+    }
+
+    /// Adds an object that was just made.
+    pub fn learn(&mut self, kind: &str, name: &str, id: &str) {
+        let book = self.kinds.entry(kind.to_owned()).or_default();
+        book.ids.insert(name.to_owned(), vec![id.to_owned()]);
+        book.names.insert(id.to_owned(), name.to_owned());
+    }
+
+    /// Finds what a name means; an id that the tenant knows means itself.
+    #[must_use]
+    pub fn meaning<'a>(&'a self, kind: &str, name: &'a str) -> Meaning<'a> {
+        let Some(book) = self.kinds.get(kind) else { return Meaning::Unknown };
+        match book.ids.get(name).map(Vec::as_slice) {
+            Some([id]) => Meaning::Id(id),
+            Some(ids) if ids.len() > 1 => Meaning::Several(ids),
+            _ if book.ids.values().flatten().any(|id| id == name) => Meaning::Id(name),
+            _ => Meaning::Unknown,
+        }
+    }
+
+    /// Gives the name of an id, where it has one of its own.
+    #[must_use]
+    pub fn name(&self, kind: &str, id: &str) -> Option<&str> {
+        self.kinds.get(kind)?.names.get(id).map(String::as_str)
+    }
+
+    /// Gives all names of a kind.
+    pub fn known(&self, kind: &str) -> impl Iterator<Item = &str> {
+        self.kinds.get(kind).into_iter().flat_map(|book| book.ids.keys().map(String::as_str))
+    }
+
+    /// Puts names in the place of ids, in all fields that refer by handle.
+    pub fn put_names(&self, kind: &Kind, value: &mut Map<String, Value>) {
+        references_mut(&kind.fields, value, &mut |_, reference, text| {
+            if reference.is_by_handle()
+                && let Some(name) = self.name(&reference.kind, text)
+            {
+                name.clone_into(text);
+            }
+        });
+    }
+
+    /// Puts ids in the place of names. What has none stays, and is given back by its pointer.
+    #[must_use]
+    pub fn put_ids(&self, kind: &Kind, value: &mut Map<String, Value>) -> Vec<(String, Reference)> {
+        let mut unknown = Vec::new();
+        references_mut(&kind.fields, value, &mut |pointer, reference, text| {
+            if !reference.is_by_handle() || !self.kinds.contains_key(&reference.kind) {
+                return;
+            }
+            match self.meaning(&reference.kind, text) {
+                Meaning::Id(id) => *text = id.to_owned(),
+                Meaning::Several(_) | Meaning::Unknown => unknown.push((pointer.to_owned(), reference.clone())),
+            }
+        });
+        unknown
+    }
+}
+
+/// Goes through all texts that refer to something, with their pointers.
+pub fn references_mut(
+    fields: &Fields,
+    value: &mut Map<String, Value>,
+    visit: &mut impl FnMut(&str, &Reference, &mut String),
+) {
+    fn members(
+        fields: &Fields,
+        value: &mut Map<String, Value>,
+        at: &str,
+        visit: &mut impl FnMut(&str, &Reference, &mut String),
+    ) {
+        for (name, value) in value.iter_mut() {
+            if let Some(field) = fields.get(name) {
+                walk(field, value, &format!("{at}/{}", escape(name)), visit);
+            }
+        }
+    }
+    fn walk(field: &Field, value: &mut Value, at: &str, visit: &mut impl FnMut(&str, &Reference, &mut String)) {
+        match value {
+            Value::String(text) if !text.is_empty() => {
+                if let Some(reference) = &field.reference {
+                    visit(at, reference, text);
+                }
+            }
+            Value::Object(map) => members(&field.fields, map, at, visit),
+            Value::Array(items) => {
+                if let Some(item) = &field.items {
+                    for (index, value) in items.iter_mut().enumerate() {
+                        walk(item, value, &format!("{at}/{index}"), visit);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    members(fields, value, "", visit);
+}
+
+/// Lists all references of an object: pointer, what is referred to, and the text.
+#[must_use]
+pub fn references(kind: &Kind, value: &Map<String, Value>) -> Vec<(String, Reference, String)> {
+    let mut found = Vec::new();
+    references_mut(&kind.fields, &mut value.clone(), &mut |pointer, reference, text| {
+        found.push((pointer.to_owned(), reference.clone(), text.clone()));
+    });
+    found
+}
