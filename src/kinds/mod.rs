@@ -91,3 +91,18 @@ impl<'a> IntoIterator for &'a Registry {
         self.iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Registry;
+
+    #[test]
+    fn the_declarations_in_the_binary_are_valid() {
+        let registry = Registry::parse(include_str!(concat!(env!("OUT_DIR"), "/kinds.json"))).unwrap();
+        assert!(registry.get("clients").is_some());
+        let order: Vec<&str> = registry.in_order().map(|kind| kind.name.as_str()).collect();
+        let place = |name: &str| order.iter().position(|kind| *kind == name);
+        assert!(place("resourceServers") < place("clients"));
+        assert!(place("clients") < place("clientGrants"));
+    }
+}
