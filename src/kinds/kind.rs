@@ -183,17 +183,18 @@ impl Condition {
     #[must_use]
     pub fn fits(&self, object: &Map<String, Value>) -> bool {
         self.0.iter().all(|(name, wanted)| {
-            let found = match name.strip_prefix('/') {
-                None => object.get(name),
-                Some(path) => {
-                    let mut parts = path.split('/');
-                    let first = parts.next().and_then(|part| object.get(part));
-                    parts.fold(first, |value, part| value.and_then(|value| value.get(part)))
-                }
-            };
+            let found = if name.starts_with('/') { at(object, name) } else { object.get(name) };
             wanted.0.contains(found.unwrap_or(&Value::Null))
         })
     }
+}
+
+/// Finds the value at a JSON Pointer (RFC 6901) in an object.
+#[must_use]
+pub fn at<'a>(object: &'a Map<String, Value>, pointer: &str) -> Option<&'a Value> {
+    let (name, rest) =
+        pointer.strip_prefix('/')?.split_at_checked(pointer[1..].find('/').unwrap_or(pointer.len() - 1))?;
+    object.get(&name.replace("~1", "/").replace("~0", "~"))?.pointer(rest)
 }
 
 /// What must hold between the fields of an object.
@@ -341,7 +342,10 @@ pub struct Field {
     /// Not taken by a create: sent by an update right after it.
     #[serde(default)]
     pub update_only: bool,
-    /// Never shown.
+    /// The API takes it and never answers it.
+    #[serde(default)]
+    pub write_only: bool,
+    /// Never shown to a person.
     #[serde(default)]
     pub secret: bool,
     /// What the API takes it to be when it is not sent.

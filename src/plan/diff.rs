@@ -1,1 +1,332 @@
-//! Placeholder until the next commit.
+//! Two objects to the edits that make one equal to the other. Absent means unmanaged, null clears.
+//!
+//! Compares canonical objects (see `tenant::canon`) by their declaration alone; it knows neither
+//! what may be done nor how the API is called.
+
+use serde_json::{Map, Value, json};
+
+use super::{Edit, Op, SecretState, SetEdit, Source};
+use crate::kinds::kind::{Field, Kind, Type};
+use crate::tenant::{Object, canon, escape};
+
+/// What differs between a definition and the live object.
+#[derive(Debug, Default)]
+pub struct Difference {
+    /// Edits of the live object, in the definition's order.
+    pub edits: Vec<Edit>,
+    /// Pointers of edits that change a write-once field.
+    pub write_once: Vec<String>,
+    /// Keys of maps that the definition lacks: deletes, so the policy has a word.
+    pub extra: Vec<Edit>,
+    /// Secrets that are no edit.
+    pub secrets: Vec<(String, SecretState)>,
+}
+
+/// Compares a definition with its live object; without one, everything is added.
+///
+/// `is_rotated` makes secrets that can't be compared edits.
+#[must_use]
+pub fn difference(kind: &Kind, desired: &Object, live: Option<&Map<String, Value>>, is_rotated: bool) -> Difference {
+    let mut walk = Walk { desired, is_create: live.is_none(), is_rotated, found: Difference::default(), masked: false };
+    let empty = Map::new();
+    for (name, value) in &desired.value {
+        let at = Place { path: format!("/{}", escape(name)), depth: 1, write_once: false };
+        let found = live.unwrap_or(&empty).get(name);
+        match kind.fields.get(name) {
+            Some(field) => walk.field(field, value, found, &at),
+            None => walk.whole(value, found, &at),
+        }
+    }
+    let kept = desired.provenance.kept.keys().filter(|_| live.is_some());
+    walk.found.secrets.extend(kept.map(|path| (path.clone(), SecretState::Kept)));
+    walk.found
+}
+
+#[derive(Clone)]
+struct Place {
+    path: String,
+    depth: usize,
+    write_once: bool,
+}
+
+impl Place {
+    fn member(&self, name: &str) -> Self {
+        Self { path: format!("{}/{}", self.path, escape(name)), depth: self.depth + 1, ..*self }
+    }
+}
+
+struct Walk<'a> {
+    desired: &'a Object,
+    is_create: bool,
+    is_rotated: bool,
+    masked: bool,
+    found: Difference,
+}
+
+impl Walk<'_> {
+    fn field(&mut self, field: &Field, desired: &Value, live: Option<&Value>, at: &Place) {
+        let at = &Place { write_once: at.write_once || (field.create_only && !self.is_create), ..at.clone() };
+        let live = live.or(field.default.as_ref().filter(|_| !self.is_create));
+        if field.secret {
+            self.secret(field, desired, live, at);
+            return;
+        }
+        if field.write_only && !self.is_create {
+            return;
+        }
+        match (desired, live) {
+            (Value::Null, None) => {}
+            (Value::Null, Some(live)) => self.push(Op::Remove, at, Some(live.clone()), None, None),
+            (Value::String(text), None) if text.is_empty() && field.empty_clears => {}
+            (Value::Array(items), None) if items.is_empty() && !self.is_create => {}
+            (Value::Object(map), None) if map.is_empty() && at.depth == 1 && !self.is_create => {}
+            (Value::Object(map), Some(Value::Object(live))) => self.object(field, map, live, at),
+            (Value::Array(items), Some(Value::Array(live))) if field.holds == Type::Set => {
+                self.set(field, items, live, at);
+            }
+            (Value::Array(items), Some(Value::Array(live))) if field.holds == Type::List => {
+                self.list(field, items, live, at);
+            }
+            (desired, Some(live)) if field.convert.is_some() && on_wire(field, desired) == on_wire(field, live) => {}
+            (Value::Object(map), None) => self.added(field, map, at),
+            (desired, live) => self.whole(desired, live, at),
+        }
+    }
+
+    /// An object that is not there yet: one edit, or one for each member where one is secret.
+    fn added(&mut self, field: &Field, desired: &Map<String, Value>, at: &Place) {
+        let value = Value::Object(desired.clone());
+        if !holds_secret(field, &value) && !self.desired.provenance.is_sensitive(&at.path) {
+            self.push(Op::Add, at, None, Some(without_nulls(&value)), None);
+            return;
+        }
+        let was = std::mem::replace(&mut self.is_create, true);
+        self.object(field, desired, &Map::new(), at);
+        self.is_create = was;
+    }
+
+    fn whole(&mut self, desired: &Value, live: Option<&Value>, at: &Place) {
+        match live {
+            None if desired.is_null() => {}
+            None => self.push(Op::Add, at, None, Some(without_nulls(desired)), None),
+            Some(live) if canon::are_equal(desired, live) => {}
+            Some(live) if desired.is_null() => self.push(Op::Remove, at, Some(live.clone()), None, None),
+            Some(live) => self.push(Op::Replace, at, Some(live.clone()), Some(desired.clone()), None),
+        }
+    }
+
+    fn object(&mut self, field: &Field, desired: &Map<String, Value>, live: &Map<String, Value>, at: &Place) {
+        if field.holds == Type::Map && !field.merge || field.holds == Type::Object && field.fields.is_empty() {
+            self.whole(&Value::Object(desired.clone()), Some(&Value::Object(live.clone())), at);
+            return;
+        }
+        for (name, value) in desired {
+            let member = if field.holds == Type::Map { field.items.as_deref() } else { field.fields.get(name) };
+            match member {
+                Some(member) => self.field(member, value, live.get(name), &at.member(name)),
+                None => self.whole(value, live.get(name), &at.member(name)),
+            }
+        }
+        if field.holds == Type::Map {
+            for (name, value) in live.iter().filter(|(name, _)| !desired.contains_key(*name)) {
+                let edit = self.edit(Op::Remove, &at.member(name), Some(value.clone()), None, None);
+                self.found.extra.push(edit);
+            }
+        }
+    }
+
+    fn list(&mut self, field: &Field, desired: &[Value], live: &[Value], at: &Place) {
+        for (index, value) in desired.iter().enumerate() {
+            let at = at.member(&index.to_string());
+            match (&field.items, live.get(index)) {
+                (Some(item), Some(live)) => self.field(item, value, Some(live), &at),
+                (_, live) => self.whole(value, live, &at),
+            }
+        }
+        for (index, value) in live.iter().enumerate().skip(desired.len()).rev() {
+            self.push(Op::Remove, &at.member(&index.to_string()), Some(value.clone()), None, None);
+        }
+    }
+
+    fn set(&mut self, field: &Field, desired: &[Value], live: &[Value], at: &Place) {
+        let find = |items: &[Value], wanted: &Value| {
+            let key = canon::member_key(field, wanted);
+            items.iter().find(|item| canon::member_key(field, item) == key).cloned()
+        };
+        let mut set = SetEdit::default();
+        for item in desired {
+            match find(live, item) {
+                None => set.added.push(item.clone()),
+                Some(live) if says_the_same(field.items.as_deref(), item, &live) => {}
+                Some(live) => set.changed.push(json!({ "before": live, "after": joined(item, &live) })),
+            }
+        }
+        set.removed = live.iter().filter(|item| find(desired, item).is_none()).cloned().collect();
+        if set == SetEdit::default() {
+            return;
+        }
+        let after = merged_set(field, desired, live);
+        self.push(Op::Replace, at, Some(Value::Array(live.to_vec())), Some(Value::Array(after)), Some(set));
+    }
+
+    /// A secret is compared only where the API shows it, and its values are never in an edit.
+    fn secret(&mut self, field: &Field, desired: &Value, live: Option<&Value>, at: &Place) {
+        self.masked = true;
+        match (desired, live) {
+            (Value::Null, None) => {}
+            (Value::Null, Some(_)) => self.push(Op::Remove, at, None, None, None),
+            (_, None) if self.is_create => self.push(Op::Add, at, None, None, None),
+            (desired, live) => match live.and_then(|live| is_shown_equal(field, desired, live)) {
+                Some(true) => {}
+                Some(false) => self.push(Op::Replace, at, None, None, None),
+                None if self.is_rotated => self.push(Op::Replace, at, None, None, None),
+                None => self.found.secrets.push((at.path.clone(), SecretState::NotComparable)),
+            },
+        }
+        self.masked = false;
+    }
+
+    fn push(&mut self, op: Op, at: &Place, before: Option<Value>, after: Option<Value>, set: Option<SetEdit>) {
+        if at.write_once {
+            self.found.write_once.push(at.path.clone());
+        }
+        let edit = self.edit(op, at, before, after, set);
+        self.found.edits.push(edit);
+    }
+
+    fn edit(&self, op: Op, at: &Place, before: Option<Value>, after: Option<Value>, set: Option<SetEdit>) -> Edit {
+        let source = self.desired.provenance.origin(&at.path).map(|origin| Source {
+            file: origin.source.name.clone(),
+            line: origin.line(),
+            column: origin.column(),
+        });
+        let path = at.path.clone();
+        if self.masked || self.desired.provenance.is_sensitive(&path) {
+            return Edit { op, path, before: None, after: None, sensitive: true, set: None, source };
+        }
+        Edit { op, path, before, after, sensitive: false, set, source }
+    }
+}
+
+/// Gives a converted value as it is written on the wire: whole.
+#[must_use]
+pub fn on_wire(field: &Field, value: &Value) -> Option<i64> {
+    let convert = field.convert.as_ref()?;
+    #[expect(clippy::cast_possible_truncation, reason = "rounded, and lifetimes are far below the limit")]
+    value.as_f64().map(|number| (number * f64::from(convert.times)).round() as i64)
+}
+
+/// Gives a value without the members that are null: there is nothing to clear.
+#[must_use]
+pub fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => Value::Object(
+            map.iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(name, value)| (name.clone(), without_nulls(value)))
+                .collect(),
+        ),
+        value => value.clone(),
+    }
+}
+
+/// Gives the elements that a set has afterwards: those of the definition, with what it does not say
+/// about them as it is now.
+#[must_use]
+pub fn merged_set(field: &Field, desired: &[Value], live: &[Value]) -> Vec<Value> {
+    let mut items: Vec<Value> = desired
+        .iter()
+        .map(|item| {
+            let key = canon::member_key(field, item);
+            let live = live.iter().find(|live| canon::member_key(field, live) == key);
+            live.map_or_else(|| item.clone(), |live| joined(item, live))
+        })
+        .collect();
+    canon::sort(field, &mut items);
+    items
+}
+
+fn joined(desired: &Value, live: &Value) -> Value {
+    match (desired, live) {
+        (Value::Object(desired), Value::Object(live)) => {
+            let mut joined = desired.clone();
+            for (name, value) in live {
+                match joined.get_mut(name) {
+                    Some(inner) => *inner = self::joined(inner, value),
+                    None => {
+                        joined.insert(name.clone(), value.clone());
+                    }
+                }
+            }
+            Value::Object(joined)
+        }
+        (desired, _) => desired.clone(),
+    }
+}
+
+/// Tells whether a live value agrees with all that the definition says about it.
+fn says_the_same(field: Option<&Field>, desired: &Value, live: &Value) -> bool {
+    match (desired, live) {
+        (Value::Object(desired), Value::Object(live)) if field.is_some_and(|field| !field.fields.is_empty()) => {
+            desired.iter().all(|(name, value)| {
+                let member = field.and_then(|field| field.fields.get(name));
+                match live.get(name) {
+                    Some(live) => says_the_same(member, value, live),
+                    None => value.is_null() || member.is_some_and(|member| member.read_only || member.write_only),
+                }
+            })
+        }
+        (desired, live) => canon::are_equal(desired, live),
+    }
+}
+
+/// Compares a secret with what the API shows of it: `None` where it does not show enough.
+fn is_shown_equal(field: &Field, desired: &Value, live: &Value) -> Option<bool> {
+    match (desired, live) {
+        (Value::Object(desired), Value::Object(live)) => desired
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| {
+                let member = field.fields.get(name).unwrap_or(field);
+                live.get(name).and_then(|live| is_shown_equal(member, value, live))
+            })
+            .try_fold(true, |all, one| one.map(|one| all && one)),
+        (Value::Array(desired), Value::Array(live)) if field.holds == Type::Set && !field.key.is_empty() => {
+            let is_keyed = live.iter().all(|item| field.key.iter().all(|name| item.get(name).is_some()));
+            if !is_keyed || desired.iter().any(|item| holds_write_only(field.items.as_deref(), item)) {
+                return None;
+            }
+            Some(desired.len() == live.len() && canon::are_equal(&desired.clone().into(), &live.clone().into()))
+        }
+        (_, Value::String(text)) if is_masked(text) => None,
+        (desired, live) => Some(canon::are_equal(desired, live)),
+    }
+}
+
+fn holds_write_only(field: Option<&Field>, value: &Value) -> bool {
+    let Some((field, map)) = field.zip(value.as_object()) else { return false };
+    map.keys().any(|name| field.fields.get(name).is_some_and(|member| member.write_only))
+}
+
+/// Tells whether a text is what the API shows in the place of a secret (deploy-cli-format, 7).
+fn is_masked(text: &str) -> bool {
+    text == "_VALUE_NOT_SHOWN_" || (!text.is_empty() && text.chars().all(|character| character == '*'))
+}
+
+/// Tells whether a value has a member that is secret by declaration.
+#[must_use]
+pub fn holds_secret(field: &Field, value: &Value) -> bool {
+    field.secret
+        || match value {
+            Value::Object(map) if field.holds == Type::Map => {
+                field.items.as_ref().is_some_and(|item| map.values().any(|value| holds_secret(item, value)))
+            }
+            Value::Object(map) => {
+                map.iter().any(|(name, value)| field.fields.get(name).is_some_and(|member| holds_secret(member, value)))
+            }
+            Value::Array(items) => {
+                field.items.as_ref().is_some_and(|item| items.iter().any(|value| holds_secret(item, value)))
+            }
+            _ => false,
+        }
+}

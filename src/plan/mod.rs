@@ -10,7 +10,16 @@
 
 pub mod call;
 pub mod diff;
+pub mod links;
+pub mod pair;
+pub mod planner;
 pub mod policy;
+pub mod scope;
+
+pub use planner::{Planned, plan};
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -1,1 +1,158 @@
-//! Placeholder until the next commit.
+//! The canonical form of an object: what two objects must agree in to be equal.
+//!
+//! Both sides of a comparison go through here, so that neither the order of a set, nor an old name
+//! of a field, nor `3.0` for `3` ever shows as a difference.
+
+use serde_json::{Map, Number, Value};
+
+use crate::kinds::kind::{Field, Fields, Kind, Type};
+
+/// Makes an object of the live tenant canonical: no read-only fields, no nulls, fields under their
+/// present names, sets in order.
+#[must_use]
+pub fn live(kind: &Kind, value: &Map<String, Value>) -> Map<String, Value> {
+    members(&kind.fields, value, false)
+}
+
+/// Makes an object of the definitions canonical: as [`live`], but nulls stay, since they clear.
+#[must_use]
+pub fn desired(kind: &Kind, value: &Map<String, Value>) -> Map<String, Value> {
+    members(&kind.fields, value, true)
+}
+
+fn members(fields: &Fields, value: &Map<String, Value>, keeps_null: bool) -> Map<String, Value> {
+    let mut canonical = Map::new();
+    for (name, value) in value {
+        if value.is_null() && !keeps_null {
+            continue;
+        }
+        match fields.find(name) {
+            Some(field) if field.read_only => {}
+            // An old name beside the present one says the same twice.
+            Some(field) if field.name != *name && fields_have(canonical.get(&field.name)) => {}
+            Some(field) => {
+                canonical.insert(field.name.clone(), of(field, &in_unit_of_files(field, name, value), keeps_null));
+            }
+            None => {
+                canonical.insert(name.clone(), plain(value));
+            }
+        }
+    }
+    canonical
+}
+
+fn fields_have(value: Option<&Value>) -> bool {
+    value.is_some_and(|value| !value.is_null())
+}
+
+/// Gives a value that stands under its name on the wire in the unit that files have.
+fn in_unit_of_files(field: &Field, name: &str, value: &Value) -> Value {
+    match (&field.convert, value.as_f64()) {
+        (Some(convert), Some(number)) if convert.wire == name => Value::from(number / f64::from(convert.times)),
+        _ => value.clone(),
+    }
+}
+
+fn of(field: &Field, value: &Value, keeps_null: bool) -> Value {
+    match (field.holds, value) {
+        (Type::Object, Value::Object(map)) if !field.fields.is_empty() => {
+            Value::Object(members(&field.fields, map, keeps_null))
+        }
+        (Type::Map, Value::Object(map)) => {
+            let kept = map.iter().filter(|(_, value)| keeps_null || !value.is_null());
+            let value = |value| field.items.as_ref().map_or_else(|| plain(value), |item| of(item, value, keeps_null));
+            Value::Object(kept.map(|(name, member)| (name.clone(), value(member))).collect())
+        }
+        (Type::List | Type::Set, Value::Array(items)) => {
+            let item = field.items.as_deref();
+            let mut items: Vec<Value> =
+                items.iter().map(|value| item.map_or_else(|| plain(value), |item| of(item, value, false))).collect();
+            if field.holds == Type::Set {
+                sort(field, &mut items);
+            }
+            Value::Array(items)
+        }
+        _ => plain(value),
+    }
+}
+
+/// Puts the elements of a set in canonical order, each once.
+pub fn sort(field: &Field, items: &mut Vec<Value>) {
+    items.sort_by_cached_key(|item| (member_key(field, item), text(item)));
+    items.dedup();
+}
+
+/// Gives what tells an element of a set apart: its key members, else the element itself.
+#[must_use]
+pub fn member_key(field: &Field, item: &Value) -> String {
+    match item {
+        Value::Object(map) if !field.key.is_empty() => {
+            let parts: Vec<String> = field.key.iter().map(|name| map.get(name).map(text).unwrap_or_default()).collect();
+            parts.join("\u{0}")
+        }
+        item => text(item),
+    }
+}
+
+/// Gives a JSON text in which the order of members does not matter.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let mut members: Vec<(&String, String)> = map.iter().map(|(name, value)| (name, text(value))).collect();
+            members.sort();
+            let members: Vec<String> = members.into_iter().map(|(name, value)| format!("{name:?}:{value}")).collect();
+            format!("{{{}}}", members.join(","))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(text).collect::<Vec<_>>().join(",")),
+        value => value.to_string(),
+    }
+}
+
+/// Makes equal numbers look equal, in a value without a declaration.
+fn plain(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => whole(number).map_or_else(|| value.clone(), Value::from),
+        Value::Array(items) => Value::Array(items.iter().map(plain).collect()),
+        Value::Object(map) => Value::Object(map.iter().map(|(name, value)| (name.clone(), plain(value))).collect()),
+        value => value.clone(),
+    }
+}
+
+/// Gives the whole number that a number such as `3.0` is.
+fn whole(number: &Number) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let float = number.as_f64().filter(|_| number.is_f64())?;
+    #[expect(clippy::cast_possible_truncation, reason = "whole and within the range in which f64 is exact")]
+    (float.fract() == 0.0 && float.abs() < EXACT).then_some(float as i64)
+}
+
+/// Tells whether two values are equal when the order of object members does not matter.
+#[must_use]
+pub fn are_equal(one: &Value, other: &Value) -> bool {
+    text(one) == text(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::live;
+    use crate::kinds::Registry;
+
+    #[test]
+    fn read_only_fields_nulls_and_old_names_go_and_sets_are_sorted() {
+        let kind = Registry::builtin().get("clients").unwrap();
+        let value = json!({
+            "client_id": "x", "name": "A", "cross_origin_auth": false, "cross_origin_authentication": true,
+            "callbacks": ["b", "a", "b"], "description": null,
+            "refresh_token": {"leeway": 3.0, "policies": [{"audience": "z", "scope": ["b", "a"]}, {"audience": "y", "scope": []}]},
+        });
+        assert_eq!(
+            serde_json::Value::Object(live(kind, value.as_object().unwrap())),
+            json!({
+                "name": "A", "cross_origin_authentication": true, "callbacks": ["a", "b"],
+                "refresh_token": {"leeway": 3, "policies": [{"audience": "y", "scope": []}, {"audience": "z", "scope": ["a", "b"]}]},
+            })
+        );
+    }
+}

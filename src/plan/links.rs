@@ -1,0 +1,224 @@
+//! How changes hang together: references that must lead somewhere, and the order that follows.
+//!
+//! Creates and updates come after what they refer to, deletes after what refers to them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{Action, Change};
+use crate::error::Problem;
+use crate::kinds::Registry;
+use crate::kinds::kind::{Kind, Reference, at};
+use crate::tenant::names::{Meaning, Names, references};
+use crate::tenant::{Address, Object, Tenant};
+use crate::text::did_you_mean;
+
+/// Both sides, canonical, with what is needed to follow a reference.
+#[derive(Debug)]
+pub struct Links<'a> {
+    /// All kinds.
+    pub registry: &'a Registry,
+    /// Names and ids of the live tenant.
+    pub names: &'a Names,
+    /// The definitions.
+    pub desired: &'a Tenant,
+    /// The live tenant.
+    pub live: &'a Tenant,
+}
+
+/// Gives the addresses by which an object is recognised: those that its identity refers to by handle.
+pub fn recognised_by<'a>(kind: &'a Kind, object: &'a Object) -> impl Iterator<Item = Address> + 'a {
+    kind.identity.iter().flat_map(|identity| &identity.fields).filter_map(|name| {
+        let reference = kind.fields.get(name)?.reference.as_ref().filter(|reference| reference.is_by_handle())?;
+        Some(Address::new(&reference.kind, object.value.get(name)?.as_str()?))
+    })
+}
+
+impl Links<'_> {
+    /// Finds the references in what changes that lead nowhere, or to what is about to go.
+    #[must_use]
+    pub fn problems(&self, changes: &[Change]) -> Vec<Problem> {
+        let gone: BTreeSet<Address> =
+            changes.iter().filter(|change| change.action == Action::Delete).map(Change::address).collect();
+        let mut problems = Vec::new();
+        for change in changes.iter().filter(|change| change.action != Action::Delete) {
+            let address = change.address();
+            let Some((kind, object)) = self.registry.get(&change.kind).zip(self.desired.find(&address)) else {
+                continue;
+            };
+            let is_new = matches!(change.action, Action::Create | Action::Replace);
+            for (pointer, reference, text) in references(kind, &object.value) {
+                let is_edited = change.fields.iter().any(|edit| pointer.starts_with(&edit.path));
+                if !(is_new || is_edited) || self.is_said_already(change, &pointer, &text) {
+                    continue;
+                }
+                let problem = self.problem(object, &pointer, &reference, &text, &gone);
+                problems.extend(problem.map(|problem| problem.at(object.provenance.origin(&pointer))));
+            }
+        }
+        problems
+    }
+
+    /// Tells whether the live object has the same element in the same set already.
+    fn is_said_already(&self, change: &Change, pointer: &str, text: &str) -> bool {
+        let live = self.live.objects(&change.kind).iter().find(|live| live.id.is_some() && live.id == change.id);
+        let (Some(live), Some((set, _))) = (live, pointer.rsplit_once('/')) else { return false };
+        let value = at(&live.value, set);
+        value.and_then(Value::as_array).is_some_and(|items| items.iter().any(|item| item == text))
+    }
+
+    fn problem(
+        &self,
+        object: &Object,
+        pointer: &str,
+        reference: &Reference,
+        text: &str,
+        gone: &BTreeSet<Address>,
+    ) -> Option<Problem> {
+        let kind = self.registry.get(&reference.kind)?;
+        let known = match (&reference.via, reference.path.as_slice()) {
+            (Some(via), [set, member]) => self.members(object, kind, via, set, member)?,
+            (None, [field]) => self.values(kind, field),
+            _ => self.handles(kind),
+        };
+        let is_named = known.contains(text) || reference.is_by_handle() && self.is_id(kind, text);
+        let address = Address::new(&kind.name, text);
+        if let Meaning::Several(ids) = self.names.meaning(&kind.name, text)
+            && reference.is_by_handle()
+            && self.desired.find(&address).is_none_or(|object| object.id.is_none())
+        {
+            let message = format!(
+                "{} refers to `{text}`, and the tenant has {} of that name: {}",
+                object.address,
+                ids.len(),
+                ids.join(", ")
+            );
+            return Some(Problem::error(message).hint("refer by id, or pin one of them in its definition"));
+        }
+        if is_named && !(gone.contains(&address) && self.desired.find(&address).is_none()) {
+            return None;
+        }
+        let what = pointer.trim_start_matches('/').replace('/', ".");
+        if is_named {
+            return Some(Problem::error(format!(
+                "{} refers in {what} to {address}, which this plan deletes",
+                object.address
+            )));
+        }
+        let where_to = match &reference.via {
+            Some(via) => format!(
+                "a {} of {} {}",
+                reference.path.join("."),
+                kind.name,
+                object.value.get(via).and_then(Value::as_str).unwrap_or_default()
+            ),
+            None => format!("{} that the definitions or the tenant have", kind.name),
+        };
+        let near = did_you_mean(text, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+        Some(
+            Problem::error(format!("{}: `{text}` in {what} is not among the {where_to}", object.address))
+                .maybe_hint(near),
+        )
+    }
+
+    fn is_id(&self, kind: &Kind, text: &str) -> bool {
+        matches!(self.names.meaning(&kind.name, text), Meaning::Id(_))
+    }
+
+    /// All names of a kind, on both sides.
+    fn handles(&self, kind: &Kind) -> BTreeSet<String> {
+        let desired = self.desired.objects(&kind.name).iter().map(|object| object.address.name.clone());
+        desired.chain(self.names.known(&kind.name).map(str::to_owned)).collect()
+    }
+
+    /// All values of a field, on both sides.
+    fn values(&self, kind: &Kind, field: &str) -> BTreeSet<String> {
+        let both = self.desired.objects(&kind.name).iter().chain(self.live.objects(&kind.name));
+        both.filter_map(|object| object.value.get(field)?.as_str().map(str::to_owned)).collect()
+    }
+
+    /// The members of a set in the object that a sibling field refers to; none where it is unknown.
+    fn members(&self, object: &Object, kind: &Kind, via: &str, set: &str, member: &str) -> Option<BTreeSet<String>> {
+        let target = object.value.get(via)?.as_str()?;
+        let own = self.registry.get(&object.address.kind)?.fields.get(via)?.reference.as_ref()?.path.first()?;
+        let is_target = |other: &&Object| other.value.get(own).and_then(Value::as_str) == Some(target);
+        let desired = self.desired.objects(&kind.name).iter().find(is_target);
+        let live = self.live.objects(&kind.name).iter().find(is_target);
+        if desired.is_none() && live.is_none() {
+            return None;
+        }
+        let items =
+            desired.and_then(|found| found.value.get(set)).or_else(|| live.and_then(|found| found.value.get(set)));
+        let items = items.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        Some(items.iter().filter_map(|item| item.get(member)?.as_str().map(str::to_owned)).collect())
+    }
+
+    /// Fills in what each change requires, and puts the changes in an order that keeps to it.
+    ///
+    /// # Errors
+    /// Changes that require each other in a circle.
+    pub fn in_order(&self, mut changes: Vec<Change>) -> Result<Vec<Change>, Problem> {
+        let present: BTreeMap<Address, Action> =
+            changes.iter().map(|change| (change.address(), change.action)).collect();
+        let all = changes.clone();
+        for change in &mut changes {
+            change.requires = self.requirements(change, &present, &all).iter().map(ToString::to_string).collect();
+        }
+        let level: BTreeMap<&str, usize> =
+            self.registry.in_order().enumerate().map(|(at, kind)| (kind.name.as_str(), at)).collect();
+        changes.sort_by_key(|change| {
+            let at = level.get(change.kind.as_str()).copied().unwrap_or_default();
+            let is_delete = change.action == Action::Delete;
+            (is_delete, if is_delete { usize::MAX - at } else { at }, change.name.clone())
+        });
+        let mut done: BTreeSet<String> = BTreeSet::new();
+        let mut ordered: Vec<Change> = Vec::new();
+        while !changes.is_empty() {
+            let ready = changes.iter().position(|change| change.requires.iter().all(|need| done.contains(need)));
+            let Some(at) = ready else {
+                let circle: Vec<String> = changes.iter().map(|change| change.address().to_string()).collect();
+                return Err(Problem::error(format!("these changes require each other: {}", circle.join(", "))));
+            };
+            let change = changes.remove(at);
+            done.insert(change.address().to_string());
+            ordered.push(change);
+        }
+        Ok(ordered)
+    }
+
+    fn requirements(&self, change: &Change, present: &BTreeMap<Address, Action>, all: &[Change]) -> BTreeSet<Address> {
+        let address = change.address();
+        let Some(kind) = self.registry.get(&change.kind) else { return BTreeSet::new() };
+        if change.action != Action::Delete {
+            let object = self.desired.find(&address);
+            let targets = object.map(|object| targets(kind, object, self.desired)).unwrap_or_default();
+            let is_made = |target: &Address| present.get(target).is_some_and(|action| *action != Action::Delete);
+            return targets.into_iter().filter(|target| *target != address && is_made(target)).collect();
+        }
+        let refers_here = |other: &&Change| {
+            let live = self.live.objects(&other.kind).iter().find(|live| live.id.is_some() && live.id == other.id);
+            let kind = self.registry.get(&other.kind);
+            kind.zip(live).is_some_and(|(kind, live)| targets(kind, live, self.live).contains(&address))
+        };
+        let others = all.iter().filter(|other| other.address() != address).filter(refers_here);
+        others.map(Change::address).collect()
+    }
+}
+
+/// The addresses that an object refers to, among those of one side.
+fn targets(kind: &Kind, object: &Object, side: &Tenant) -> BTreeSet<Address> {
+    let found = references(kind, &object.value).into_iter().filter_map(|(_, reference, text)| {
+        let (field, text) = match &reference.via {
+            None => (reference.path.first().cloned(), text),
+            Some(via) => {
+                let own = kind.fields.get(via)?.reference.as_ref()?.path.first().cloned();
+                (own, object.value.get(via)?.as_str()?.to_owned())
+            }
+        };
+        let Some(field) = field else { return Some(Address::new(reference.kind, text)) };
+        let is_target = |other: &&Object| other.value.get(&field).and_then(Value::as_str) == Some(&text);
+        Some(side.objects(&reference.kind).iter().find(is_target)?.address.clone())
+    });
+    found.collect()
+}

@@ -1,0 +1,62 @@
+//! Which live object a definition means: by pin, by a declared move, then by identity.
+
+use super::Moved;
+use crate::error::Problem;
+use crate::kinds::kind::Kind;
+use crate::tenant::{Address, Object, identity_of};
+
+/// Finds the live object of a definition, by its place among `live`.
+///
+/// # Errors
+/// Several live objects have the identity, and the definition pins none of them.
+pub fn pair(kind: &Kind, desired: &Object, live: &[Object], moved: &[Moved]) -> Result<Option<usize>, Problem> {
+    if kind.singleton {
+        return Ok((!live.is_empty()).then_some(0));
+    }
+    if let Some(pin) = &desired.id
+        && let Some(at) = live.iter().position(|object| object.id.as_ref() == Some(pin))
+    {
+        return Ok(Some(at));
+    }
+    let by_identity = same_identity(kind, desired, live);
+    if by_identity.len() > 1 {
+        return Err(ambiguous(kind, desired, live, &by_identity));
+    }
+    if let Some(at) = by_identity.first() {
+        return Ok(Some(*at));
+    }
+    let origin = moved.iter().find(|moved| moved.kind == kind.name && moved.to == desired.address.name);
+    let Some(moved) = origin else { return Ok(None) };
+    let old = Address::new(&kind.name, &moved.from);
+    let places: Vec<usize> = (0..live.len()).filter(|at| live[*at].address == old).collect();
+    match places.as_slice() {
+        [] => Ok(None),
+        [at] => Ok(Some(*at)),
+        several => Err(ambiguous(kind, desired, live, several)),
+    }
+}
+
+fn same_identity(kind: &Kind, desired: &Object, live: &[Object]) -> Vec<usize> {
+    let key = |object: &Object| {
+        let identity = identity_of(kind, &object.value)?;
+        let value = |name: &String| {
+            let field = kind.fields.get(name);
+            let value = object.value.get(name).or_else(|| field?.default.as_ref());
+            value.map(ToString::to_string).unwrap_or_default()
+        };
+        Some((identity.fields.clone(), identity.fields.iter().map(value).collect::<Vec<_>>()))
+    };
+    let Some(wanted) = key(desired) else { return Vec::new() };
+    (0..live.len()).filter(|at| key(&live[*at]).as_ref() == Some(&wanted)).collect()
+}
+
+fn ambiguous(kind: &Kind, desired: &Object, live: &[Object], places: &[usize]) -> Problem {
+    let ids: Vec<&str> = places.iter().filter_map(|at| live[*at].id.as_deref()).collect();
+    let pin = kind.id.as_deref().unwrap_or("id");
+    Problem::error(format!("the tenant has {} objects named {}: {}", places.len(), desired.address, ids.join(", ")))
+        .at(desired.provenance.origin(""))
+        .hint(format!(
+            "say which one is meant by its id in the definition, such as `{pin}: {}`",
+            ids.first().unwrap_or(&"")
+        ))
+}

@@ -1,0 +1,361 @@
+//! The one function that makes a plan.
+//!
+//! Pure and synchronous. Everything a plan says is decided here, by the rooms beside it in turn:
+//! `scope` settles ownership, `pair` finds the live object of each definition, `diff` compares,
+//! `policy` holds back, `links` checks references and puts the changes in order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use super::diff::{Difference, difference};
+use super::scope::{Scope, untouchable};
+use super::{Action, Change, Edit, FORMAT_VERSION, Held, Plan, Policy, SecretNote, SecretState, Summary};
+use super::{call, links, pair, policy};
+use crate::error::{Problem, Problems};
+use crate::kinds::Registry;
+use crate::kinds::kind::Kind;
+use crate::tenant::names::{Meaning, Names};
+use crate::tenant::{Address, Desired, Object, Tenant, canon};
+
+/// A plan with what it was made from, in the form in which changes become calls.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// The definitions: canonical, references by name.
+    pub desired: Tenant,
+    /// The live tenant: canonical, references by name.
+    pub live: Tenant,
+    /// Names and ids of the live tenant.
+    pub names: Names,
+}
+
+/// Compares the definitions with a live tenant.
+///
+/// `live` must hold all kinds of [`super::scope::needed`].
+///
+/// # Errors
+/// All problems that forbid a plan: kinds that can't be read, names that mean several objects,
+/// references to nothing, secrets that a create needs.
+pub fn plan(registry: &Registry, desired: &Desired, live: &Tenant, policy: &Policy) -> Result<Planned, Problems> {
+    let names = Names::of(registry, live, &desired.tenant);
+    let wanted = canonical(registry, &names, &desired.tenant, canon::desired);
+    let found = canonical(registry, &names, live, canon::live);
+    let scope = Scope::new(registry, policy, [&wanted, &found]);
+    let mut planner = Planner {
+        policy,
+        names: &names,
+        scope: &scope,
+        wanted: &wanted,
+        found: &found,
+        raw: live,
+        changes: Vec::new(),
+        held: Vec::new(),
+        secrets: Vec::new(),
+        summary: Summary::default(),
+        problems: Problems::default(),
+        replaced: BTreeSet::new(),
+    };
+    for kind in registry.in_order() {
+        planner.kind(kind);
+    }
+    let Planner { changes, held, secrets, mut summary, mut problems, .. } = planner;
+    problems.extend(unreadable(registry, desired, live, policy));
+    let links = links::Links { registry, names: &names, desired: &wanted, live: &found };
+    problems.extend(links.problems(&changes));
+    let changes = links.in_order(changes).map_err(Problems::from)?;
+    if problems.has_errors() {
+        return Err(problems);
+    }
+    summary.held = held.len();
+    for change in &changes {
+        *match change.action {
+            Action::Create => &mut summary.create,
+            Action::Update => &mut summary.update,
+            Action::Replace => &mut summary.replace,
+            Action::Delete => &mut summary.delete,
+        } += 1;
+    }
+    let count = |state| secrets.iter().filter(|note: &&SecretNote| note.state == state).count();
+    summary.not_comparable = count(SecretState::NotComparable);
+    summary.kept = count(SecretState::Kept);
+    let plan = Plan {
+        format_version: FORMAT_VERSION.to_owned(),
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        environment: policy.environment.clone(),
+        tenant: policy.tenant.clone(),
+        definitions_sha256: desired.digest.clone(),
+        changes,
+        held,
+        secrets,
+        summary,
+    };
+    Ok(Planned { plan, desired: wanted, live: found, names })
+}
+
+/// Gives a tenant with references by name and values in canonical form.
+#[must_use]
+pub fn canonical(
+    registry: &Registry,
+    names: &Names,
+    tenant: &Tenant,
+    form: fn(&Kind, &Map<String, Value>) -> Map<String, Value>,
+) -> Tenant {
+    let mut kinds = BTreeMap::new();
+    for (name, objects) in &tenant.kinds {
+        let Some(kind) = registry.get(name) else { continue };
+        let mut objects: Vec<Object> = objects
+            .iter()
+            .map(|object| {
+                let mut value = form(kind, &object.value);
+                names.put_names(kind, &mut value);
+                Object { address: Address::of(kind, &value), value, ..object.clone() }
+            })
+            .collect();
+        objects.sort_by(|one, other| (&one.address, &one.id).cmp(&(&other.address, &other.id)));
+        kinds.insert(name.clone(), objects);
+    }
+    Tenant { kinds, unreadable: tenant.unreadable.clone() }
+}
+
+fn unreadable(registry: &Registry, desired: &Desired, live: &Tenant, policy: &Policy) -> Vec<Problem> {
+    super::scope::needed(registry, desired, policy)
+        .into_iter()
+        .filter_map(|kind| {
+            let reason = live.unreadable.get(&kind.name)?;
+            let place = desired.tenant.objects(&kind.name).first().and_then(|object| object.provenance.origin(""));
+            let hint = "leave the kind out of the definitions, or use `exclude`, if the tenant's plan does not have it";
+            Some(Problem::error(format!("{} can't be read: {reason}", kind.name)).at(place).hint(hint))
+        })
+        .collect()
+}
+
+struct Planner<'a> {
+    policy: &'a Policy,
+    names: &'a Names,
+    scope: &'a Scope<'a>,
+    wanted: &'a Tenant,
+    found: &'a Tenant,
+    raw: &'a Tenant,
+    changes: Vec<Change>,
+    held: Vec<Held>,
+    secrets: Vec<SecretNote>,
+    summary: Summary,
+    problems: Problems,
+    replaced: BTreeSet<Address>,
+}
+
+impl<'a> Planner<'a> {
+    fn kind(&mut self, kind: &Kind) {
+        let found = self.found.objects(&kind.name);
+        let mut is_paired = vec![false; found.len()];
+        for desired in self.wanted.objects(&kind.name) {
+            if !self.scope.holds(&desired.address) {
+                continue;
+            }
+            match pair::pair(kind, desired, found, &self.policy.moved) {
+                Err(problem) => self.problems.push(problem),
+                Ok(None) => self.missing(kind, desired),
+                Ok(Some(at)) => {
+                    is_paired[at] = true;
+                    self.both(kind, desired, &found[at]);
+                }
+            }
+        }
+        self.settle_exclusive(kind);
+        let is_managed = self.wanted.kinds.contains_key(&kind.name) && !kind.singleton;
+        for (live, _) in found.iter().zip(is_paired).filter(|(_, is_paired)| !is_paired) {
+            if self.untouchable(kind, live).is_some() {
+                continue;
+            }
+            if is_managed && self.scope.holds(&live.address) && !self.problems.has_errors() {
+                self.unwanted(kind, live);
+            } else {
+                self.summary.unmanaged += 1;
+            }
+        }
+    }
+
+    /// The object as the API answered it.
+    fn raw(&self, kind: &Kind, live: &Object) -> Option<&'a Object> {
+        self.raw.objects(&kind.name).iter().find(|raw| raw.id == live.id)
+    }
+
+    fn untouchable(&self, kind: &Kind, live: &Object) -> Option<&'static str> {
+        untouchable(kind, self.raw(kind, live)?, self.policy)
+    }
+
+    /// A definition without a live object.
+    fn missing(&mut self, kind: &Kind, desired: &Object) {
+        if self.is_own(kind, desired) {
+            self.hold(&desired.address, Action::Create, None, "tenantctl signs in with it");
+            return;
+        }
+        for (path, keyword) in &desired.provenance.kept {
+            let message = format!(
+                "{} is to be created and its {path} is the keyword `{keyword}`, which has no value",
+                desired.address
+            );
+            self.problems.push(
+                Problem::error(message)
+                    .at(desired.provenance.origin(path))
+                    .hint(format!("define `{keyword}` for this environment: there is nothing to keep yet")),
+            );
+        }
+        if kind.create.is_none() {
+            self.problems.push(
+                Problem::error(format!("the tenant has no {}, and the API can't create one", desired.address))
+                    .at(desired.provenance.origin("")),
+            );
+            return;
+        }
+        let Difference { edits, secrets, .. } = difference(kind, desired, None, true);
+        let edits = self.settle_until(kind, desired, None, Action::Create, edits);
+        self.note(desired, secrets);
+        self.change(&desired.address, Action::Create, None, edits);
+    }
+
+    /// A definition of the application that tenantctl signs in with, or of what belongs to it.
+    fn is_own(&self, kind: &Kind, desired: &Object) -> bool {
+        let Some(own) = &self.policy.own_client else { return false };
+        let refers = |field: &String| {
+            let reference = kind.fields.get(field)?.reference.as_ref()?;
+            let text = desired.value.get(field)?.as_str()?;
+            Some(self.names.meaning(&reference.kind, text) == Meaning::Id(own))
+        };
+        kind.own.as_ref().and_then(refers).unwrap_or_default()
+    }
+
+    /// A definition and its live object.
+    fn both(&mut self, kind: &Kind, desired: &Object, live: &Object) {
+        let is_rotated = self.policy.rotate.iter().any(|pattern| pattern.fits(&desired.address));
+        let Difference { edits, write_once, extra, secrets } = difference(kind, desired, Some(&live.value), is_rotated);
+        if let Some(reason) = self.untouchable(kind, live) {
+            if !edits.is_empty() {
+                self.hold(&desired.address, Action::Update, None, reason);
+            }
+            return;
+        }
+        self.note(desired, secrets);
+        let raw = self.raw(kind, live).map(|raw| &raw.value);
+        let mut edits = self.settle_until(kind, desired, raw, Action::Update, edits);
+        for edit in extra {
+            match policy::objection(self.policy, &desired.address) {
+                Some(reason) => self.hold(&desired.address, Action::Delete, Some(edit.path), &reason),
+                None => edits.push(edit),
+            }
+        }
+        let hangs_on = links::recognised_by(kind, desired).find(|address| self.replaced.contains(address));
+        if !write_once.is_empty() || hangs_on.is_some() {
+            let why = hangs_on.map_or_else(
+                || format!("{} can't change after the create", write_once.join(", ")),
+                |address| format!("{address} is replaced"),
+            );
+            if let Some(reason) = policy::objection(self.policy, &desired.address) {
+                self.hold(&desired.address, Action::Replace, None, &format!("{why}, and {reason}"));
+                return;
+            }
+            self.replaced.insert(desired.address.clone());
+            self.change(&desired.address, Action::Replace, live.id.clone(), edits);
+            return;
+        }
+        if edits.is_empty() {
+            self.summary.unchanged += 1;
+            return;
+        }
+        let change = made(&desired.address, Action::Update, live.id.clone(), edits);
+        match call::refusal(kind, &change, desired, live) {
+            Some(reason) => self.hold(&desired.address, Action::Update, None, &reason),
+            None => self.changes.push(change),
+        }
+    }
+
+    /// A live object without a definition.
+    fn unwanted(&mut self, kind: &Kind, live: &Object) {
+        let objection = policy::objection(self.policy, &live.address)
+            .or_else(|| kind.delete.is_none().then(|| "the API can't delete it".to_owned()));
+        match objection {
+            Some(reason) => self.hold(&live.address, Action::Delete, None, &reason),
+            None => self.change(&live.address, Action::Delete, live.id.clone(), Vec::new()),
+        }
+    }
+
+    /// Holds back the edits whose field waits for something of the live object.
+    fn settle_until(
+        &mut self,
+        kind: &Kind,
+        desired: &Object,
+        raw: Option<&Map<String, Value>>,
+        action: Action,
+        edits: Vec<Edit>,
+    ) -> Vec<Edit> {
+        let reason = |edit: &Edit| {
+            let until = kind.fields.get(edit.path.trim_start_matches('/'))?.until.as_ref()?;
+            let is_off = edit.after == Some(Value::Bool(false));
+            let is_met = raw.is_some_and(|raw| until.live.fits(raw)) || is_off;
+            (!is_met).then_some(until.because.as_str())
+        };
+        let (waiting, edits): (Vec<Edit>, Vec<Edit>) = edits.into_iter().partition(|edit| reason(edit).is_some());
+        for edit in waiting {
+            let why = reason(&edit).unwrap_or_default().to_owned();
+            self.hold(&desired.address, action, Some(edit.path), &why);
+        }
+        edits
+    }
+
+    /// Takes out the edits that end an exclusive mark where no other object takes it over.
+    fn settle_exclusive(&mut self, kind: &Kind) {
+        for field in kind.fields.iter().filter(|field| field.exclusive) {
+            let path = format!("/{}", field.name);
+            let sets = |edit: &Edit, to: bool| edit.path == path && edit.after == Some(Value::Bool(to));
+            let mine = |change: &&mut Change| change.kind == kind.name;
+            let is_taken =
+                self.changes.iter_mut().filter(mine).any(|change| change.fields.iter().any(|edit| sets(edit, true)));
+            if is_taken {
+                continue;
+            }
+            let mut kept = Vec::new();
+            for mut change in std::mem::take(&mut self.changes) {
+                let before = change.fields.len();
+                if change.kind == kind.name {
+                    change.fields.retain(|edit| !sets(edit, false));
+                }
+                let is_held = change.fields.len() < before;
+                if is_held && change.action == Action::Update {
+                    let why = "only another object that takes it over can end it";
+                    self.hold(&change.address(), Action::Update, Some(path.clone()), why);
+                }
+                if is_held && change.fields.is_empty() {
+                    self.summary.unchanged += 1;
+                } else {
+                    kept.push(change);
+                }
+            }
+            self.changes = kept;
+        }
+    }
+
+    fn note(&mut self, desired: &Object, secrets: Vec<(String, SecretState)>) {
+        self.secrets.extend(secrets.into_iter().map(|(path, state)| SecretNote {
+            kind: desired.address.kind.clone(),
+            name: desired.address.name.clone(),
+            path,
+            state,
+        }));
+    }
+
+    fn hold(&mut self, address: &Address, action: Action, path: Option<String>, reason: &str) {
+        let Address { kind, name } = address.clone();
+        self.held.push(Held { kind, name, action, path, reason: reason.to_owned() });
+    }
+
+    fn change(&mut self, address: &Address, action: Action, id: Option<String>, fields: Vec<Edit>) {
+        self.changes.push(made(address, action, id, fields));
+    }
+}
+
+fn made(address: &Address, action: Action, id: Option<String>, fields: Vec<Edit>) -> Change {
+    let Address { kind, name } = address.clone();
+    Change { kind, name, action, id, fields, requires: Vec::new() }
+}

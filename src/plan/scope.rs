@@ -1,0 +1,101 @@
+//! What we manage: settles ownership before anything is compared.
+//!
+//! Objects that we may not touch leave both sides here, so that no later room needs to know.
+
+use std::collections::BTreeSet;
+
+use super::Policy;
+use crate::kinds::Registry;
+use crate::kinds::kind::Kind;
+use crate::tenant::{Address, Desired, Object, Tenant, names};
+
+/// Gives the kinds that must be read for a plan: those that the definitions manage, and those that
+/// their objects refer to, or are recognised by.
+#[must_use]
+pub fn needed<'a>(registry: &'a Registry, desired: &Desired, policy: &Policy) -> Vec<&'a Kind> {
+    let mut wanted: BTreeSet<&str> = BTreeSet::new();
+    for kind in registry.iter().filter(|kind| desired.tenant.kinds.contains_key(&kind.name)) {
+        if !may_hold(policy, kind) {
+            continue;
+        }
+        wanted.insert(&kind.name);
+        let by_identity = kind.identity.iter().flat_map(|identity| &identity.fields);
+        wanted.extend(by_identity.filter_map(|name| Some(kind.fields.get(name)?.reference.as_ref()?.kind.as_str())));
+        for object in desired.tenant.objects(&kind.name) {
+            let referred = names::references(kind, &object.value).into_iter().map(|(_, reference, _)| reference.kind);
+            wanted.extend(referred.filter_map(|name| registry.get(&name)).map(|kind| kind.name.as_str()));
+        }
+    }
+    registry.in_order().filter(|kind| wanted.contains(kind.name.as_str())).collect()
+}
+
+/// Tells whether `--only` and `--exclude` leave anything of a kind.
+fn may_hold(policy: &Policy, kind: &Kind) -> bool {
+    let is_chosen = policy.only.is_empty() || policy.only.iter().any(|only| crate::text::fits(only.kind(), &kind.name));
+    is_chosen
+        && !policy
+            .exclude
+            .iter()
+            .any(|pattern| pattern.is_whole_kind() && crate::text::fits(pattern.kind(), &kind.name))
+}
+
+/// Decides which addresses a run is about.
+#[derive(Debug)]
+pub struct Scope<'a> {
+    policy: &'a Policy,
+    left_out: BTreeSet<Address>,
+}
+
+impl<'a> Scope<'a> {
+    /// Looks at both sides: who leaves an object out leaves out those that are recognised by it.
+    #[must_use]
+    pub fn new(registry: &Registry, policy: &'a Policy, sides: [&Tenant; 2]) -> Self {
+        let mut scope = Self { policy, left_out: BTreeSet::new() };
+        for kind in registry.in_order() {
+            for object in sides.iter().flat_map(|side| side.objects(&kind.name)) {
+                if scope.is_unwanted(&object.address) || scope.hangs_on_left_out(kind, object) {
+                    scope.left_out.insert(object.address.clone());
+                }
+            }
+        }
+        scope
+    }
+
+    /// Tells whether an object is part of the run.
+    #[must_use]
+    pub fn holds(&self, address: &Address) -> bool {
+        let only = &self.policy.only;
+        (only.is_empty() || only.iter().any(|pattern| pattern.fits(address))) && !self.left_out.contains(address)
+    }
+
+    /// Excluded, or one of a kind of which only others are chosen.
+    fn is_unwanted(&self, address: &Address) -> bool {
+        let only = &self.policy.only;
+        let is_kind_named = only.iter().any(|pattern| crate::text::fits(pattern.kind(), &address.kind));
+        self.policy.exclude.iter().any(|pattern| pattern.fits(address))
+            || (is_kind_named && !only.iter().any(|pattern| pattern.fits(address)))
+    }
+
+    fn hangs_on_left_out(&self, kind: &Kind, object: &Object) -> bool {
+        let by_identity: BTreeSet<&str> =
+            kind.identity.iter().flat_map(|identity| &identity.fields).map(String::as_str).collect();
+        names::references(kind, &object.value).into_iter().any(|(pointer, reference, text)| {
+            by_identity.contains(pointer.trim_start_matches('/'))
+                && self.left_out.contains(&Address::new(reference.kind, text))
+        })
+    }
+}
+
+/// Tells why an object of the live tenant is never touched.
+#[must_use]
+pub fn untouchable(kind: &Kind, raw: &Object, policy: &Policy) -> Option<&'static str> {
+    if kind.system.iter().any(|condition| condition.fits(&raw.value)) {
+        return Some("it belongs to the API itself");
+    }
+    let own = kind.own.as_ref().zip(policy.own_client.as_ref());
+    let is_own = own.is_some_and(|(field, own)| {
+        raw.value.get(field).and_then(serde_json::Value::as_str) == Some(own)
+            || (kind.id.as_ref() == Some(field) && raw.id.as_ref() == Some(own))
+    });
+    is_own.then_some("tenantctl signs in with it")
+}

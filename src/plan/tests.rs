@@ -1,0 +1,413 @@
+//! Stories about plans: a definition, a live tenant, and what the plan says.
+
+use serde_json::{Map, Value, json};
+
+use super::call::{Call, calls};
+use super::{Action, Op, Plan, Planned, Policy, plan};
+use crate::error::Problems;
+use crate::kinds::Registry;
+use crate::kinds::kind::Method;
+use crate::tenant::{Address, Desired, Object, Pattern, Tenant};
+
+/// Makes a tenant of `{kind: [objects]}`; ids are taken from the fields that hold them.
+fn tenant(value: &Value) -> Tenant {
+    let registry = Registry::builtin();
+    let mut tenant = Tenant::default();
+    for (name, objects) in value.as_object().unwrap() {
+        let kind = registry.get(name).unwrap();
+        let objects = objects.as_array().cloned().unwrap_or_else(|| vec![objects.clone()]);
+        let objects = objects.into_iter().map(|object| {
+            let value: Map<String, Value> = object.as_object().unwrap().clone();
+            let id = kind.id.as_ref().and_then(|id| value.get(id)).and_then(Value::as_str);
+            let id = id.filter(|_| kind.name != "clientGrants" || value.contains_key("id")).map(str::to_owned);
+            Object { address: Address::of(kind, &value), id, value, provenance: Default::default() }
+        });
+        tenant.kinds.insert(name.clone(), objects.collect());
+    }
+    tenant
+}
+
+fn planned_with(desired: &Value, live: &Value, policy: &Policy) -> Result<Planned, Problems> {
+    let desired = Desired { tenant: tenant(desired), digest: String::new() };
+    plan(Registry::builtin(), &desired, &tenant(live), policy)
+}
+
+fn planned(desired: &Value, live: &Value) -> Planned {
+    planned_with(desired, live, &Policy::default()).unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+/// One line a change: action, address, and its edits as op and path.
+fn lines(plan: &Plan) -> Vec<String> {
+    plan.changes
+        .iter()
+        .map(|change| {
+            let edits = change.fields.iter().map(|edit| {
+                let op = match edit.op {
+                    Op::Add => "+",
+                    Op::Replace => "~",
+                    Op::Remove => "-",
+                };
+                format!("{op}{}", edit.path)
+            });
+            format!("{:?} {} {}", change.action, change.address(), edits.collect::<Vec<_>>().join(" "))
+                .trim_end()
+                .to_owned()
+        })
+        .collect()
+}
+
+fn held(plan: &Plan) -> Vec<String> {
+    let path = |held: &super::Held| held.path.clone().unwrap_or_default();
+    plan.held
+        .iter()
+        .map(|held| format!("{:?} {}/{} {}: {}", held.action, held.kind, held.name, path(held), held.reason))
+        .collect()
+}
+
+fn all_calls(planned: &Planned) -> Vec<Call> {
+    let registry = Registry::builtin();
+    let of = |change: &super::Change| {
+        let live = planned.live.objects(&change.kind).iter().find(|live| live.id == change.id);
+        let live = live.filter(|_| change.action != Action::Create);
+        calls(
+            registry.get(&change.kind).unwrap(),
+            change,
+            planned.desired.find(&change.address()),
+            live,
+            &planned.names,
+        )
+        .unwrap()
+    };
+    planned.plan.changes.iter().flat_map(of).collect()
+}
+
+fn bodies(planned: &Planned) -> Vec<(Method, String, Value)> {
+    all_calls(planned)
+        .into_iter()
+        .map(|call| (call.method, call.path, call.body.map_or(Value::Null, Value::Object)))
+        .collect()
+}
+
+const API: &str = "https://api.example";
+
+fn onboarding() -> (Value, Value) {
+    let desired = json!({
+        "resourceServers": [{"identifier": API, "name": "API", "scopes": [{"value": "read:a"}, {"value": "write:a"}]}],
+        "clients": [{"name": "Worker", "app_type": "non_interactive"}],
+        "clientGrants": [{"client_id": "Worker", "audience": API, "scope": ["write:a", "read:a"]}],
+    });
+    let live = json!({
+        "resourceServers": [{"id": "r1", "identifier": API, "name": "API", "scopes": [{"value": "write:a", "description": "w"}, {"value": "read:a"}]}],
+        "clients": [{"client_id": "c1", "name": "Worker", "app_type": "non_interactive", "callbacks": ["x"]}],
+        "clientGrants": [{"id": "g1", "client_id": "c1", "audience": API, "scope": ["read:a", "write:a"], "subject_type": "client"}],
+    });
+    (desired, live)
+}
+
+#[test]
+fn an_equal_tenant_needs_nothing() {
+    let (desired, live) = onboarding();
+    let plan = planned(&desired, &live).plan;
+    assert!(plan.is_empty(), "{plan:?}");
+    assert_eq!(plan.summary.unchanged, 3);
+}
+
+#[test]
+fn a_fresh_tenant_gets_the_api_then_the_application_then_the_grant() {
+    let (desired, _) = onboarding();
+    let made = planned(&desired, &json!({"resourceServers": [], "clients": [], "clientGrants": []}));
+    let order: Vec<String> = made.plan.changes.iter().map(|change| change.address().to_string()).collect();
+    assert_eq!(
+        order,
+        [format!("resourceServers/{API}"), "clients/Worker".into(), format!("clientGrants/Worker -> {API}")]
+    );
+    assert_eq!(made.plan.changes[2].requires, ["clients/Worker".to_owned(), format!("resourceServers/{API}")]);
+}
+
+#[test]
+fn a_set_is_one_edit_with_its_members_and_keeps_what_is_not_said() {
+    let (mut desired, live) = onboarding();
+    desired["resourceServers"][0]["scopes"] = json!([{"value": "new:a"}, {"value": "write:a"}]);
+    desired["clientGrants"][0]["scope"] = json!(["new:a", "write:a"]);
+    let made = planned(&desired, &live);
+    let edit = &made.plan.changes[0].fields[0];
+    assert_eq!(edit.path, "/scopes");
+    assert_eq!(
+        serde_json::to_value(&edit.set).unwrap(),
+        json!({"added": [{"value": "new:a"}], "removed": [{"value": "read:a"}], "changed": []})
+    );
+    let (method, path, body) = bodies(&made).remove(0);
+    assert_eq!((method, path.as_str()), (Method::Patch, "/resource-servers/r1"));
+    assert_eq!(body, json!({"scopes": [{"value": "new:a"}, {"value": "write:a", "description": "w"}]}));
+}
+
+#[test]
+fn deletes_are_held_back_until_they_are_allowed() {
+    let (mut desired, live) = onboarding();
+    desired["clients"] = json!([]);
+    desired["clientGrants"] = json!([]);
+    let plan = planned(&desired, &live).plan;
+    assert!(plan.is_empty());
+    assert_eq!(held(&plan).len(), 2);
+    let allowed = Policy { allow_delete: true, ..Policy::default() };
+    let made = planned_with(&desired, &live, &allowed).unwrap();
+    let addresses: Vec<String> = lines(&made.plan);
+    assert_eq!(addresses, [format!("Delete clientGrants/Worker -> {API}"), "Delete clients/Worker".into()]);
+    let protected = Policy { protect: vec![Pattern::new("clients/Worker")], ..allowed };
+    let plan = planned_with(&desired, &live, &protected).unwrap().plan;
+    assert_eq!(held(&plan), ["Delete clients/Worker : protected by `protect: clients/Worker`"]);
+}
+
+#[test]
+fn a_kind_that_the_definitions_leave_out_is_left_alone() {
+    let (mut desired, live) = onboarding();
+    desired.as_object_mut().unwrap().remove("clients");
+    let plan = planned(&desired, &live).plan;
+    assert!(plan.is_empty());
+    assert_eq!(plan.summary.unmanaged, 1);
+}
+
+#[test]
+fn excluding_an_application_excludes_its_grants() {
+    let (mut desired, live) = onboarding();
+    desired["clients"] = json!([]);
+    desired["clientGrants"] = json!([]);
+    let policy = Policy { allow_delete: true, exclude: vec![Pattern::new("clients/Work*")], ..Policy::default() };
+    let plan = planned_with(&desired, &live, &policy).unwrap().plan;
+    assert!(plan.is_empty(), "{:?}", lines(&plan));
+    assert_eq!(plan.summary.unmanaged, 2);
+}
+
+#[test]
+fn only_one_object_can_be_chosen() {
+    let (mut desired, live) = onboarding();
+    desired["clients"][0]["app_type"] = json!("spa");
+    desired["resourceServers"][0]["name"] = json!("other");
+    let policy = Policy { only: vec![Pattern::new("clients/Worker")], ..Policy::default() };
+    let plan = planned_with(&desired, &live, &policy).unwrap().plan;
+    assert_eq!(lines(&plan), ["Update clients/Worker ~/app_type"]);
+}
+
+#[test]
+fn an_object_that_the_api_merges_is_sent_in_part_and_one_that_it_replaces_whole() {
+    let desired = json!({
+        "clients": [{"name": "A", "jwt_configuration": {"alg": "RS256"}, "refresh_token": {"leeway": 5}}],
+    });
+    let live = json!({"clients": [{
+        "client_id": "c1", "name": "A", "jwt_configuration": {"alg": "HS256", "lifetime_in_seconds": 36000, "secret_encoded": false},
+        "refresh_token": {"leeway": 0, "rotation_type": "rotating", "expiration_type": "expiring", "added_by_the_api": 1},
+    }]});
+    let made = planned(&desired, &live);
+    assert_eq!(lines(&made.plan), ["Update clients/A ~/jwt_configuration/alg ~/refresh_token/leeway"]);
+    assert_eq!(
+        bodies(&made)[0].2,
+        json!({
+            "jwt_configuration": {"alg": "RS256"},
+            "refresh_token": {"rotation_type": "rotating", "expiration_type": "expiring", "added_by_the_api": 1, "leeway": 5},
+        })
+    );
+}
+
+#[test]
+fn null_clears_and_keys_of_a_map_that_the_definition_lacks_are_deletes() {
+    let desired =
+        json!({"clients": [{"name": "A", "token_quota": null, "addons": null, "client_metadata": {"a": "2"}}]});
+    let live = json!({"clients": [{"client_id": "c1", "name": "A", "token_quota": {"client_credentials": {"per_day": 1}}, "client_metadata": {"a": "1", "b": "1"}}]});
+    let plan = planned(&desired, &live).plan;
+    assert_eq!(lines(&plan), ["Update clients/A -/token_quota ~/client_metadata/a"]);
+    assert_eq!(held(&plan), ["Delete clients/A /client_metadata/b: deletes are not allowed"]);
+    let made = planned_with(&desired, &live, &Policy { allow_delete: true, ..Policy::default() }).unwrap();
+    assert_eq!(bodies(&made)[0].2, json!({"token_quota": null, "client_metadata": {"a": "2", "b": null}}));
+}
+
+#[test]
+fn a_write_once_field_means_replace_and_its_dependents_follow() {
+    let desired = json!({"customDomains": [{"domain": "a.example", "type": "self_managed_certs"}]});
+    let live = json!({"customDomains": [{"custom_domain_id": "d1", "domain": "a.example", "type": "auth0_managed_certs", "status": "ready"}]});
+    let plan = planned(&desired, &live).plan;
+    assert_eq!(
+        held(&plan),
+        ["Replace customDomains/a.example : /type can't change after the create, and deletes are not allowed"]
+    );
+    let made = planned_with(&desired, &live, &Policy { allow_delete: true, ..Policy::default() }).unwrap();
+    let sent: Vec<String> = all_calls(&made).iter().map(|call| format!("{call:?}")).collect();
+    assert_eq!(sent, ["DELETE /custom-domains/d1", "POST /custom-domains"]);
+    assert_eq!(bodies(&made)[1].2, json!({"domain": "a.example", "type": "self_managed_certs"}));
+}
+
+#[test]
+fn replacing_an_application_replaces_its_grants() {
+    let (mut desired, mut live) = onboarding();
+    desired["clients"][0]["jwt_configuration"] = json!({"secret_encoded": true});
+    live["clients"][0]["jwt_configuration"] = json!({"secret_encoded": false});
+    let made = planned_with(&desired, &live, &Policy { allow_delete: true, ..Policy::default() }).unwrap();
+    assert_eq!(
+        lines(&made.plan),
+        [
+            "Replace clients/Worker ~/jwt_configuration/secret_encoded".to_owned(),
+            format!("Replace clientGrants/Worker -> {API}")
+        ]
+    );
+    assert_eq!(made.plan.changes[1].requires, ["clients/Worker"]);
+}
+
+#[test]
+fn a_domain_becomes_the_default_once_it_is_ready() {
+    let desired =
+        json!({"customDomains": [{"domain": "a.example", "type": "auth0_managed_certs", "is_default": true}]});
+    let pending = json!({"customDomains": [{"custom_domain_id": "d1", "domain": "a.example", "type": "auth0_managed_certs", "status": "pending_verification", "is_default": false}]});
+    let plan = planned(&desired, &pending).plan;
+    assert!(plan.is_empty());
+    assert_eq!(held(&plan), ["Update customDomains/a.example /is_default: the domain is not verified yet"]);
+    let ready = json!({"customDomains": [{"custom_domain_id": "d1", "domain": "a.example", "type": "auth0_managed_certs", "status": "ready", "is_default": false}]});
+    let made = planned(&desired, &ready);
+    assert_eq!(bodies(&made), [(Method::Patch, "/custom-domains/default".to_owned(), json!({"domain": "a.example"}))]);
+}
+
+#[test]
+fn only_another_domain_can_end_a_default() {
+    let domain = |id: &str, default: bool| json!({"custom_domain_id": id, "domain": format!("{id}.example"), "type": "auth0_managed_certs", "status": "ready", "is_default": default});
+    let wanted = |id: &str, default: bool| json!({"domain": format!("{id}.example"), "type": "auth0_managed_certs", "is_default": default});
+    let live = json!({"customDomains": [domain("a", true), domain("b", false)]});
+    let made = planned(&json!({"customDomains": [wanted("a", false), wanted("b", true)]}), &live);
+    assert_eq!(
+        lines(&made.plan),
+        ["Update customDomains/a.example ~/is_default", "Update customDomains/b.example ~/is_default"]
+    );
+    assert_eq!(all_calls(&made).len(), 1);
+    let plan = planned(&json!({"customDomains": [wanted("a", false), wanted("b", false)]}), &live).plan;
+    assert!(plan.is_empty());
+    assert_eq!(plan.held.len(), 1);
+}
+
+#[test]
+fn hours_are_written_in_minutes_and_compared_in_them() {
+    let live = json!({"tenant": [{"session_lifetime": 3.016_666_666_666_666_6, "idle_session_lifetime": 72}]});
+    assert!(planned(&json!({"tenant": [{"session_lifetime": 3.02}]}), &live).plan.is_empty());
+    let made = planned(&json!({"tenant": [{"session_lifetime": 4, "idle_session_lifetime": 72.0}]}), &live);
+    assert_eq!(bodies(&made)[0].2, json!({"session_lifetime_in_minutes": 240}));
+}
+
+#[test]
+fn secrets_are_compared_only_where_they_are_shown_and_never_stand_in_a_plan() {
+    let desired =
+        json!({"clients": [{"name": "A", "client_secret": "new-secret"}, {"name": "B", "client_secret": "s"}]});
+    let live = json!({"clients": [{"client_id": "a", "name": "A", "client_secret": "old-secret"}, {"client_id": "b", "name": "B"}]});
+    let made = planned(&desired, &live);
+    assert_eq!(lines(&made.plan), ["Update clients/A ~/client_secret"]);
+    assert_eq!(made.plan.summary.not_comparable, 1);
+    let json = serde_json::to_string(&made.plan).unwrap();
+    assert!(!json.contains("new-secret") && !json.contains("old-secret"), "{json}");
+    assert_eq!(bodies(&made)[0].2, json!({"client_secret": "new-secret"}));
+    let rotate = Policy { rotate: vec![Pattern::new("clients/B")], ..Policy::default() };
+    assert_eq!(planned_with(&desired, &live, &rotate).unwrap().plan.changes.len(), 2);
+}
+
+#[test]
+fn a_field_that_only_an_update_takes_is_sent_after_the_create() {
+    let made = planned(&json!({"clients": [{"name": "A", "client_secret": "s3cret"}]}), &json!({"clients": []}));
+    assert_eq!(
+        bodies(&made),
+        [
+            (Method::Post, "/clients".to_owned(), json!({"name": "A"})),
+            (Method::Patch, "/clients/{id}".to_owned(), json!({"client_secret": "s3cret"})),
+        ]
+    );
+}
+
+#[test]
+fn a_hidden_secret_that_would_have_to_be_sent_along_holds_the_change_back() {
+    let live = json!({"resourceServers": [{"id": "r", "identifier": API, "token_encryption": {"format": "compact-nested-jwe", "encryption_key": {"alg": "RSA-OAEP-256", "name": "k"}}}]});
+    let desired =
+        json!({"resourceServers": [{"identifier": API, "token_encryption": {"encryption_key": {"name": "other"}}}]});
+    let plan = planned(&desired, &live).plan;
+    assert!(plan.is_empty());
+    assert!(held(&plan)[0].contains("/token_encryption/encryption_key/pem"), "{:?}", held(&plan));
+}
+
+#[test]
+fn the_api_itself_and_our_own_application_are_never_touched() {
+    let desired = json!({
+        "resourceServers": [{"identifier": "https://t/api/v2/", "token_lifetime": 1}],
+        "clients": [{"name": "Deployer", "description": "x"}],
+        "clientGrants": [{"client_id": "Deployer", "audience": "https://t/api/v2/", "scope": []}],
+    });
+    let live = json!({
+        "resourceServers": [{"id": "r", "identifier": "https://t/api/v2/", "is_system": true, "token_lifetime": 86400, "scopes": []}],
+        "clients": [{"client_id": "own", "name": "Deployer"}],
+        "clientGrants": [{"id": "g", "client_id": "own", "audience": "https://t/api/v2/", "scope": ["read:clients"]}],
+    });
+    let policy = Policy { allow_delete: true, own_client: Some("own".into()), ..Policy::default() };
+    let plan = planned_with(&desired, &live, &policy).unwrap().plan;
+    assert!(plan.is_empty(), "{:?}", lines(&plan));
+    assert_eq!(plan.held.len(), 3);
+    let nothing = json!({"resourceServers": [], "clients": [], "clientGrants": []});
+    let plan = planned_with(&nothing, &live, &policy).unwrap().plan;
+    assert!(plan.is_empty() && plan.held.is_empty());
+}
+
+#[test]
+fn two_live_objects_of_one_name_need_a_pin() {
+    let live = json!({"clients": [{"client_id": "c1", "name": "A"}, {"client_id": "c2", "name": "A"}]});
+    let problems = planned_with(&json!({"clients": [{"name": "A"}]}), &live, &Policy::default()).unwrap_err();
+    assert!(format!("{problems:?}").contains("c1, c2"));
+    let pinned = json!({"clients": [{"client_id": "c2", "name": "A", "description": "x"}]});
+    let plan = planned(&pinned, &live).plan;
+    assert_eq!((plan.changes.len(), plan.changes[0].id.as_deref()), (1, Some("c2")));
+}
+
+#[test]
+fn a_moved_object_is_renamed_and_keeps_its_id() {
+    let policy = Policy {
+        moved: vec![super::Moved { kind: "clients".into(), from: "Old".into(), to: "New".into() }],
+        ..Policy::default()
+    };
+    let made = planned_with(
+        &json!({"clients": [{"name": "New"}]}),
+        &json!({"clients": [{"client_id": "c1", "name": "Old"}]}),
+        &policy,
+    )
+    .unwrap();
+    assert_eq!(lines(&made.plan), ["Update clients/New ~/name"]);
+    assert_eq!(bodies(&made), [(Method::Patch, "/clients/c1".to_owned(), json!({"name": "New"}))]);
+}
+
+#[test]
+fn references_that_lead_nowhere_are_problems_with_the_nearest_name() {
+    let (mut desired, live) = onboarding();
+    desired["clientGrants"] = json!([
+        {"client_id": "Worcer", "audience": API, "scope": ["read:a"]},
+        {"client_id": "Worker", "audience": "https://api.exampel", "scope": ["read:a"]},
+        {"client_id": "Worker", "audience": API, "scope": ["read:a", "raed:a", "write:a"]},
+    ]);
+    let problems = planned_with(&desired, &live, &Policy::default()).unwrap_err();
+    let text = format!("{problems:?}");
+    for hint in ["did you mean `Worker`?", "did you mean `https://api.example`?", "did you mean `read:a`?"] {
+        assert!(text.contains(hint), "{hint} is not in {text}");
+    }
+}
+
+#[test]
+fn a_scope_that_the_grant_has_already_is_no_problem() {
+    let (mut desired, mut live) = onboarding();
+    desired["clientGrants"][0]["scope"] = json!(["stale:a"]);
+    live["clientGrants"][0]["scope"] = json!(["stale:a"]);
+    assert!(planned(&desired, &live).plan.is_empty());
+}
+
+#[test]
+fn a_kind_that_can_not_be_read_stops_the_plan() {
+    let mut live = tenant(&json!({}));
+    live.unreadable.insert("customDomains".into(), "upgrade".into());
+    let desired = Desired { tenant: tenant(&json!({"customDomains": []})), digest: String::new() };
+    let problems = plan(Registry::builtin(), &desired, &live, &Policy::default()).unwrap_err();
+    assert!(format!("{problems:?}").contains("can't be read: upgrade"));
+}
+
+#[test]
+fn a_plan_survives_json() {
+    let (desired, _) = onboarding();
+    let plan = planned(&desired, &json!({"resourceServers": [], "clients": [], "clientGrants": []})).plan;
+    let json = serde_json::to_string(&plan).unwrap();
+    assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plan);
+}
