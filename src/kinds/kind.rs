@@ -59,6 +59,9 @@ pub struct Kind {
     /// What must hold between fields.
     #[serde(default)]
     pub rules: Vec<Rule>,
+    /// Properties of the API's own schema that are left out on purpose: JSON Pointer and reason.
+    #[serde(default)]
+    pub omitted: BTreeMap<String, String>,
     /// The fields.
     pub fields: Fields,
     /// What only the sandbox needs.

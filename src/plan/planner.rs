@@ -39,7 +39,8 @@ pub struct Planned {
 /// All problems that forbid a plan: kinds that can't be read, names that mean several objects,
 /// references to nothing, secrets that a create needs.
 pub fn plan(registry: &Registry, desired: &Desired, live: &Tenant, policy: &Policy) -> Result<Planned, Problems> {
-    let names = Names::of(registry, live, &desired.tenant);
+    let moves = policy.moved.iter().map(|moved| (moved.kind.as_str(), moved.from.as_str(), moved.to.as_str()));
+    let names = Names::of(registry, live, &desired.tenant, moves);
     let wanted = canonical(registry, &names, &desired.tenant, canon::desired);
     let found = canonical(registry, &names, live, canon::live);
     let scope = Scope::new(registry, policy, [&wanted, &found]);

@@ -363,8 +363,12 @@ fn a_moved_object_is_renamed_and_keeps_its_id() {
         ..Policy::default()
     };
     let made = planned_with(
-        &json!({"clients": [{"name": "New"}]}),
-        &json!({"clients": [{"client_id": "c1", "name": "Old"}]}),
+        &json!({"clients": [{"name": "New"}], "clientGrants": [{"client_id": "New", "audience": API, "scope": []}]}),
+        &json!({
+            "resourceServers": [{"id": "r", "identifier": API}],
+            "clients": [{"client_id": "c1", "name": "Old"}],
+            "clientGrants": [{"id": "g", "client_id": "c1", "audience": API, "scope": []}],
+        }),
         &policy,
     )
     .unwrap();

@@ -35,9 +35,15 @@ pub enum Meaning<'a> {
 
 impl Names {
     /// Collects the names of a live tenant. Where several objects share a name, a definition's pin
-    /// gives the name to one of them, and the others keep their ids as names.
+    /// gives the name to one of them, and the others keep their ids as names. A move (kind, old
+    /// name, new name) gives an object its new name at once.
     #[must_use]
-    pub fn of(registry: &Registry, live: &Tenant, definitions: &Tenant) -> Self {
+    pub fn of<'a>(
+        registry: &Registry,
+        live: &Tenant,
+        definitions: &Tenant,
+        moves: impl Iterator<Item = (&'a str, &'a str, &'a str)> + Clone,
+    ) -> Self {
         let mut names = Self::default();
         for kind in registry {
             let Some(objects) = live.kinds.get(&kind.name) else { continue };
@@ -46,6 +52,13 @@ impl Names {
                 let name = Address::of(kind, &object.value).name;
                 if let Some(id) = &object.id {
                     book.ids.entry(name).or_default().push(id.clone());
+                }
+            }
+            for (_, from, to) in moves.clone().filter(|(moved, ..)| *moved == kind.name) {
+                if !book.ids.contains_key(to)
+                    && let Some(ids) = book.ids.remove(from)
+                {
+                    book.ids.insert(to.to_owned(), ids);
                 }
             }
             for pinned in definitions.objects(&kind.name) {

@@ -1,0 +1,74 @@
+//! The declarations against the API's own schemas, whose properties are listed in `tests/api/`.
+
+use std::fs;
+use std::path::Path;
+
+use tenantctl::kinds::Registry;
+use tenantctl::kinds::kind::{Field, Fields, Kind};
+
+/// Finds the field that a pointer means; `Some(None)` is a member of something open.
+fn field<'a>(kind: &'a Kind, pointer: &str) -> Option<Option<&'a Field>> {
+    let mut fields: &'a Fields = &kind.fields;
+    let mut found: Option<&'a Field> = None;
+    for part in pointer.trim_start_matches('/').split('/') {
+        if found.is_some_and(|field| field.fields.is_empty() && field.items.is_none()) {
+            return Some(None);
+        }
+        let next = match (part, found) {
+            ("[]", Some(field)) => field.items.as_deref(),
+            _ => fields.find(part),
+        }?;
+        fields = &next.fields;
+        found = Some(next);
+    }
+    Some(found)
+}
+
+#[test]
+fn every_property_of_the_api_is_declared_or_left_out_for_a_reason() {
+    let registry = Registry::builtin();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api");
+    let mut missing = Vec::new();
+    let mut seen = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let kind = registry.get(&name).unwrap_or_else(|| panic!("{name} has no declaration"));
+        for pointer in fs::read_to_string(&path).unwrap().lines() {
+            seen += 1;
+            if field(kind, pointer).is_none() && !kind.omitted.contains_key(pointer) {
+                missing.push(format!("{name}{pointer}"));
+            }
+        }
+        for pointer in kind.omitted.keys() {
+            assert!(field(kind, pointer).is_none(), "{name}{pointer} is declared and left out");
+        }
+    }
+    assert!(seen > 500, "the lists of properties are there");
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+#[test]
+fn every_kind_has_its_list_of_properties() {
+    for kind in Registry::builtin() {
+        let list = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/api/{}.txt", kind.name));
+        assert!(list.exists(), "{} has no list in tests/api", kind.name);
+    }
+}
+
+#[test]
+fn what_a_declaration_names_exists() {
+    for kind in Registry::builtin() {
+        let is_field = |name: &String| kind.fields.get(name).is_some();
+        for identity in &kind.identity {
+            assert!(identity.fields.iter().all(is_field), "{}: identity", kind.name);
+        }
+        assert!(kind.id.iter().all(is_field), "{}: id", kind.name);
+        assert!(kind.own.iter().all(is_field), "{}: own", kind.name);
+        for rule in &kind.rules {
+            let named = [&rule.exactly_one, &rule.at_most_one, &rule.empty, &rule.ignored];
+            assert!(named.into_iter().flatten().all(is_field), "{}: {}", kind.name, rule.because);
+        }
+        assert!(kind.singleton != kind.list.is_some(), "{}: a singleton or a list", kind.name);
+    }
+}

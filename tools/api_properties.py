@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""Lists the properties that the API takes on create and update, one JSON Pointer a line.
+
+    api_properties.py SCHEMAS_FOLDER OUT_FOLDER KIND...      writes OUT_FOLDER/KIND.txt
+    api_properties.py --check SCHEMAS_FOLDER OUT_FOLDER      compares the files that are there
+
+SCHEMAS_FOLDER holds a JSON Schema a kind with `$defs/create` and `$defs/update`. Elements of lists
+stand as `[]`. The files are committed, so that the test of the declarations needs nothing else.
+"""
+import json
+import pathlib
+import sys
+
+
+def properties(schema, defs, path, seen):
+    while "$ref" in schema:
+        schema = defs[schema["$ref"].rsplit("/", 1)[1]]
+    for part in schema.get("anyOf", []):
+        properties(part, defs, path, seen)
+    for name, member in schema.get("properties", {}).items():
+        pointer = f"{path}/{name}"
+        seen.add(pointer)
+        properties(member, defs, pointer, seen)
+    if isinstance(schema.get("items"), dict):
+        properties(schema["items"], defs, path + "/[]", seen)
+
+
+def listing(file):
+    defs = json.loads(file.read_text())["$defs"]
+    seen = set()
+    for body in ("create", "update"):
+        properties(defs.get(body, {}), defs, "", seen)
+    return "".join(pointer + "\n" for pointer in sorted(seen))
+
+
+def main(args):
+    is_check = args[:1] == ["--check"]
+    schemas, out = map(pathlib.Path, args[is_check:is_check + 2])
+    kinds = [file.stem for file in sorted(out.glob("*.txt"))] if is_check else args[2:]
+    stale = 0
+    for kind in kinds:
+        text = listing(schemas / f"{kind}.json")
+        file = out / f"{kind}.txt"
+        if not is_check:
+            file.write_text(text)
+        elif file.read_text() != text:
+            stale += 1
+            print(f"{file} is not what the schema says")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
