@@ -1,0 +1,152 @@
+//! The real binary against the real sandbox: each file in `tests/transcripts/` is a project and what
+//! the commands printed.
+//!
+//! A file starts with a sentence, then holds files (`--- path`), then commands (`$ tenantctl ..`)
+//! with their output: stdout, what went to stderr, and an exit status that is not 0. `BLESS=1`
+//! writes down what is printed now.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+struct Transcript {
+    sentence: Vec<String>,
+    files: Vec<(String, String)>,
+    commands: Vec<(String, String)>,
+}
+
+fn parse(text: &str) -> Transcript {
+    let mut transcript = Transcript { sentence: Vec::new(), files: Vec::new(), commands: Vec::new() };
+    for line in text.lines() {
+        if let Some(command) = line.strip_prefix("$ ") {
+            transcript.commands.push((command.to_owned(), String::new()));
+        } else if let Some((_, output)) = transcript.commands.last_mut() {
+            *output += line;
+            output.push('\n');
+        } else if let Some(path) = line.strip_prefix("--- ") {
+            transcript.files.push((path.to_owned(), String::new()));
+        } else if let Some((_, text)) = transcript.files.last_mut() {
+            *text += line;
+            text.push('\n');
+        } else {
+            transcript.sentence.push(line.to_owned());
+        }
+    }
+    transcript
+}
+
+/// Runs one command as a shell would, in an environment that holds nothing of this machine's.
+fn run(command: &str, folder: &Path) -> String {
+    let program = Path::new(env!("CARGO_BIN_EXE_tenantctl"));
+    let path = std::env::join_paths([program.parent().unwrap(), Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
+    let output = Command::new("sh")
+        .args(["-c", command])
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", path)
+        .env("HOME", folder)
+        .env("COLUMNS", "100")
+        .output()
+        .unwrap();
+    let mut text = String::from_utf8(output.stdout).unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    if !stderr.is_empty() {
+        let _ = write!(text, "------- stderr\n{stderr}");
+    }
+    if !text.is_empty() && !text.ends_with('\n') {
+        text += "[no newline]\n";
+    }
+    match output.status.code() {
+        Some(0) => {}
+        Some(code) => {
+            let _ = writeln!(text, "[exit status: {code}]");
+        }
+        None => text += "[killed]\n",
+    }
+    stable(&text, folder)
+}
+
+/// The one place where output is made stable: paths, ids, digests, ports and the version.
+fn stable(text: &str, folder: &Path) -> String {
+    let text = text.replace(folder.to_str().unwrap(), "[ROOT]").replace(env!("CARGO_PKG_VERSION"), "[VERSION]");
+    let mut stable = String::new();
+    let mut word = String::new();
+    for character in text.chars().chain(['\0']) {
+        if character.is_ascii_alphanumeric() || character == '_' {
+            word.push(character);
+            continue;
+        }
+        stable += match word.as_str() {
+            word if word.len() == 64 && word.bytes().all(|b| b.is_ascii_hexdigit()) => "[SHA256]",
+            word if is_id(word) => "[ID]",
+            word => word,
+        };
+        word.clear();
+        if character != '\0' {
+            stable.push(character);
+        }
+    }
+    let mut parts = stable.split("127.0.0.1:");
+    let mut joined = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        joined += "127.0.0.1:[PORT]";
+        joined += part.trim_start_matches(|c: char| c.is_ascii_digit());
+    }
+    joined
+}
+
+/// Ids that the sandbox makes: 32 letters and digits, 24 hex digits, or a prefix and 16.
+fn is_id(word: &str) -> bool {
+    let has_digit = word.bytes().any(|b| b.is_ascii_digit());
+    match word.split_once('_') {
+        Some((prefix, rest)) => ["cgr", "cd"].contains(&prefix) && rest.len() == 16,
+        None => has_digit && (word.len() == 32 || word.len() == 24 && word.bytes().all(|b| b.is_ascii_hexdigit())),
+    }
+}
+
+fn cases(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            cases(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "txt") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn commands_print_what_the_transcripts_say() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
+    let mut paths = Vec::new();
+    cases(&root, &mut paths);
+    paths.sort();
+    assert!(!paths.is_empty(), "there are transcripts");
+    let mut differing = Vec::new();
+    for path in paths {
+        let before = fs::read_to_string(&path).unwrap();
+        let transcript = parse(&before);
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        let mut after = transcript.sentence.iter().map(|line| format!("{line}\n")).collect::<String>();
+        for (name, text) in &transcript.files {
+            let file = folder.join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+            let _ = write!(after, "--- {name}\n{text}");
+        }
+        for (command, _) in &transcript.commands {
+            let _ = write!(after, "$ {command}\n{}", run(command, &folder));
+        }
+        if after != before {
+            if std::env::var_os("BLESS").is_some() {
+                fs::write(&path, &after).unwrap();
+            } else {
+                let diff = similar::TextDiff::from_lines(&before, &after).unified_diff().header("expected", "printed").to_string();
+                differing.push(format!("{}\n{diff}", path.strip_prefix(&root).unwrap().display()));
+            }
+        }
+    }
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
