@@ -143,7 +143,10 @@ fn commands_print_what_the_transcripts_say() {
             if std::env::var_os("BLESS").is_some() {
                 fs::write(&path, &after).unwrap();
             } else {
-                let diff = similar::TextDiff::from_lines(&before, &after).unified_diff().header("expected", "printed").to_string();
+                let diff = similar::TextDiff::from_lines(&before, &after)
+                    .unified_diff()
+                    .header("expected", "printed")
+                    .to_string();
                 differing.push(format!("{}\n{diff}", path.strip_prefix(&root).unwrap().display()));
             }
         }

@@ -14,6 +14,7 @@ pub mod links;
 pub mod pair;
 pub mod planner;
 pub mod policy;
+pub mod saved;
 pub mod scope;
 
 pub use planner::{Planned, plan};
@@ -44,6 +45,8 @@ pub struct Plan {
     pub tenant: String,
     /// See `Desired::digest`.
     pub definitions_sha256: String,
+    /// What the user agreed to when it was made.
+    pub consent: Consent,
     /// The changes, each after those it requires.
     pub changes: Vec<Change>,
     /// What is not done, with the reason.
@@ -52,6 +55,15 @@ pub struct Plan {
     pub secrets: Vec<SecretNote>,
     /// Counts.
     pub summary: Summary,
+}
+
+/// What the user agreed to by flags or the project file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    /// Deletes and replaces are changes.
+    pub allow_delete: bool,
+    /// Patterns of objects whose secrets are written though they can't be compared.
+    pub rotate: Vec<String>,
 }
 
 /// What is done with an object.

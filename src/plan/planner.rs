@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::diff::{Difference, difference};
 use super::scope::{Scope, untouchable};
-use super::{Action, Change, Edit, FORMAT_VERSION, Held, Plan, Policy, SecretNote, SecretState, Summary};
+use super::{Action, Change, Consent, Edit, FORMAT_VERSION, Held, Plan, Policy, SecretNote, SecretState, Summary};
 use super::{call, links, pair, policy};
 use crate::error::{Problem, Problems};
 use crate::kinds::Registry;
@@ -40,7 +40,7 @@ pub struct Planned {
 /// references to nothing, secrets that a create needs.
 pub fn plan(registry: &Registry, desired: &Desired, live: &Tenant, policy: &Policy) -> Result<Planned, Problems> {
     let moves = policy.moved.iter().map(|moved| (moved.kind.as_str(), moved.from.as_str(), moved.to.as_str()));
-    let names = Names::of(registry, live, &desired.tenant, moves);
+    let names = Names::of(registry, live, &desired.tenant, &moves.collect::<Vec<_>>());
     let wanted = canonical(registry, &names, &desired.tenant, canon::desired);
     let found = canonical(registry, &names, live, canon::live);
     let scope = Scope::new(registry, policy, [&wanted, &found]);
@@ -87,6 +87,10 @@ pub fn plan(registry: &Registry, desired: &Desired, live: &Tenant, policy: &Poli
         environment: policy.environment.clone(),
         tenant: policy.tenant.clone(),
         definitions_sha256: desired.digest.clone(),
+        consent: Consent {
+            allow_delete: policy.allow_delete,
+            rotate: policy.rotate.iter().map(ToString::to_string).collect(),
+        },
         changes,
         held,
         secrets,

@@ -7,7 +7,7 @@ use super::{Action, Op, Plan, Planned, Policy, plan};
 use crate::error::Problems;
 use crate::kinds::Registry;
 use crate::kinds::kind::Method;
-use crate::tenant::{Address, Desired, Object, Pattern, Tenant};
+use crate::tenant::{Address, Desired, Object, Pattern, Provenance, Tenant};
 
 /// Makes a tenant of `{kind: [objects]}`; ids are taken from the fields that hold them.
 fn tenant(value: &Value) -> Tenant {
@@ -20,7 +20,7 @@ fn tenant(value: &Value) -> Tenant {
             let value: Map<String, Value> = object.as_object().unwrap().clone();
             let id = kind.id.as_ref().and_then(|id| value.get(id)).and_then(Value::as_str);
             let id = id.filter(|_| kind.name != "clientGrants" || value.contains_key("id")).map(str::to_owned);
-            Object { address: Address::of(kind, &value), id, value, provenance: Default::default() }
+            Object { address: Address::of(kind, &value), id, value, provenance: Provenance::default() }
         });
         tenant.kinds.insert(name.clone(), objects.collect());
     }

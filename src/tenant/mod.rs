@@ -218,32 +218,42 @@ pub struct Desired {
 
 /// A pattern of addresses: `*` stands for any text; a kind alone means all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern(String);
+pub struct Pattern {
+    text: String,
+    exact: bool,
+}
 
 impl Pattern {
     /// Takes a pattern such as `clients` or `clients/* (internal)`.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self { text: text.into(), exact: false }
+    }
+
+    /// Means one address, whatever characters are in it.
+    #[must_use]
+    pub fn exactly(address: &Address) -> Self {
+        Self { text: address.to_string(), exact: true }
     }
 
     /// Gives the part before the first slash.
     #[must_use]
     pub fn kind(&self) -> &str {
-        self.0.split_once('/').map_or(self.0.as_str(), |(kind, _)| kind)
+        self.text.split_once('/').map_or(self.text.as_str(), |(kind, _)| kind)
     }
 
     /// Tells whether it means a whole kind.
     #[must_use]
     pub fn is_whole_kind(&self) -> bool {
-        !self.0.contains('/')
+        !self.text.contains('/')
     }
 
     /// Tells whether an address fits.
     #[must_use]
     pub fn fits(&self, address: &Address) -> bool {
-        match self.0.split_once('/') {
-            None => crate::text::fits(&self.0, &address.kind),
+        match self.text.split_once('/') {
+            _ if self.exact => self.text == address.to_string(),
+            None => crate::text::fits(&self.text, &address.kind),
             Some((kind, name)) => crate::text::fits(kind, &address.kind) && crate::text::fits(name, &address.name),
         }
     }
@@ -251,6 +261,6 @@ impl Pattern {
 
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }

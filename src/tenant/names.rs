@@ -38,12 +38,7 @@ impl Names {
     /// gives the name to one of them, and the others keep their ids as names. A move (kind, old
     /// name, new name) gives an object its new name at once.
     #[must_use]
-    pub fn of<'a>(
-        registry: &Registry,
-        live: &Tenant,
-        definitions: &Tenant,
-        moves: impl Iterator<Item = (&'a str, &'a str, &'a str)> + Clone,
-    ) -> Self {
+    pub fn of(registry: &Registry, live: &Tenant, definitions: &Tenant, moves: &[(&str, &str, &str)]) -> Self {
         let mut names = Self::default();
         for kind in registry {
             let Some(objects) = live.kinds.get(&kind.name) else { continue };
@@ -54,11 +49,11 @@ impl Names {
                     book.ids.entry(name).or_default().push(id.clone());
                 }
             }
-            for (_, from, to) in moves.clone().filter(|(moved, ..)| *moved == kind.name) {
-                if !book.ids.contains_key(to)
-                    && let Some(ids) = book.ids.remove(from)
+            for (_, from, to) in moves.iter().filter(|(moved, ..)| *moved == kind.name) {
+                if !book.ids.contains_key(*to)
+                    && let Some(ids) = book.ids.remove(*from)
                 {
-                    book.ids.insert(to.to_owned(), ids);
+                    book.ids.insert((*to).to_owned(), ids);
                 }
             }
             for pinned in definitions.objects(&kind.name) {
@@ -116,6 +111,19 @@ impl Names {
                 name.clone_into(text);
             }
         });
+    }
+
+    /// Gives a tenant with names in the place of ids, in references and in addresses.
+    #[must_use]
+    pub fn named(&self, registry: &Registry, tenant: &Tenant) -> Tenant {
+        let mut tenant = tenant.clone();
+        for (name, objects) in &mut tenant.kinds {
+            for (object, kind) in objects.iter_mut().filter_map(|object| Some((object, registry.get(name)?))) {
+                self.put_names(kind, &mut object.value);
+                object.address = Address::of(kind, &object.value);
+            }
+        }
+        tenant
     }
 
     /// Puts ids in the place of names. What has none stays, and is given back by its pointer.
