@@ -1,5 +1,12 @@
 //! From files to `Desired`, and every way in which files can be wrong.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::format_push_string,
+    clippy::format_collect,
+    reason = "a test may stop where it stands, and its texts are small"
+)]
+
 use std::path::Path;
 
 use serde_json::{Value, json};

@@ -204,13 +204,11 @@ impl Reader<'_> {
     }
 
     fn text(&mut self, entry: &Entry) -> Option<Placed<String>> {
-        match entry.value.as_text() {
-            Some(text) => Some(self.placed(text.to_owned(), &entry.value.span)),
-            None => {
-                self.wrong(&format!("`{}`", entry.key), "a text", &entry.value);
-                None
-            }
+        if let Some(text) = entry.value.as_text() {
+            return Some(self.placed(text.to_owned(), &entry.value.span));
         }
+        self.wrong(&format!("`{}`", entry.key), "a text", &entry.value);
+        None
     }
 
     fn claim(&mut self, entry: &Entry) -> bool {

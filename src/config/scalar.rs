@@ -73,18 +73,15 @@ fn float(text: &str) -> Option<Number> {
     if exponent.is_some_and(|exponent| !is_number(exponent)) {
         return None;
     }
-    let fits = match mantissa.strip_prefix('.') {
-        Some(digits) => is_number(digits),
-        None => {
-            let unsigned = mantissa.strip_prefix(['-', '+']).unwrap_or(mantissa);
-            match unsigned.split_once('.') {
-                Some((whole, part)) => is_number(whole) && (part.is_empty() || is_number(part)),
-                None => is_number(unsigned),
-            }
-        }
+    let fits = if let Some(digits) = mantissa.strip_prefix('.') {
+        is_number(digits)
+    } else {
+        let unsigned = mantissa.strip_prefix(['-', '+']).unwrap_or(mantissa);
+        let (whole, part) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+        is_number(whole) && (part.is_empty() || is_number(part))
     };
     let value = text.parse::<f64>().ok().filter(|value| fits && value.is_finite())?;
-    Some(number(value)).flatten()
+    number(value)
 }
 
 /// Makes a number, whole where it is whole and exact.

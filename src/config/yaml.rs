@@ -208,21 +208,22 @@ fn syntax(error: &ScanError, text: &str, reading: &dyn Reading) -> Problem {
     let at = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
     let end = text[at..].chars().next().map_or(at, |found| at + found.len_utf8());
     let (message, hint) = match error.kind() {
-        ErrorKind::TabInIndentation | ErrorKind::TabNotAllowed => {
+        ErrorKind::TabInIndentation
+        | ErrorKind::TabNotAllowed
+        | ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabAtBlockScalarStart
+        | ErrorKind::TabInPlainScalar => {
             ("a tab stands where YAML takes blanks only".to_owned(), Some("indent with blanks"))
         }
         ErrorKind::UnclosedQuotedScalar | ErrorKind::DocumentIndicatorInQuotedScalar => {
             ("a quote is never closed".to_owned(), Some("close it, or put a text with quotes in it behind `|-`"))
         }
-        ErrorKind::RecursionLimitExceeded => (format!("nested more than {DEEPEST} levels deep"), None),
+        ErrorKind::RecursionLimitExceeded => (format!("nested more than {DEEPEST} levels deep"), Some("flatten it")),
         ErrorKind::UnexpectedCharacter { character: '@' | '`' } => {
             ("a value starts with `@` or a backtick, which YAML reserves".to_owned(), Some("put it in quotes"))
         }
         ErrorKind::InvalidColonPlacement => {
             ("a colon stands where none can".to_owned(), Some("put a text that has `: ` in it in quotes"))
-        }
-        _ if matches!(error.info().as_str(), "recursion limit exceeded") => {
-            (format!("nested more than {DEEPEST} levels deep"), None)
         }
         _ => (format!("not valid YAML: {}", error.info()), None),
     };

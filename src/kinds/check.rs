@@ -40,7 +40,7 @@ pub fn label(pointer: &str) -> String {
     let mut label = String::new();
     for part in pointer.split('/').skip(1) {
         if !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) {
-            label += &format!("[{part}]");
+            label.extend(["[", part, "]"]);
         } else {
             if !label.is_empty() {
                 label.push('.');
