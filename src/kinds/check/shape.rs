@@ -49,7 +49,15 @@ pub(super) fn words_of(value: &Value) -> &'static str {
 pub(super) fn hint(holds: Type, value: &Value) -> Option<String> {
     match (holds, value) {
         (Type::String, Value::Number(_) | Value::Bool(_)) => Some("put it in quotes".to_owned()),
-        (Type::Boolean | Type::Integer | Type::Number, Value::String(_)) => Some("write it without quotes".to_owned()),
+        (Type::Boolean, Value::String(text)) => match text.to_lowercase().as_str() {
+            "yes" | "on" | "y" => Some("write `true`".to_owned()),
+            "no" | "off" | "n" => Some("write `false`".to_owned()),
+            "true" | "false" => Some("write it in small letters and without quotes".to_owned()),
+            _ => None,
+        },
+        (Type::Integer | Type::Number, Value::String(text)) if text.parse::<f64>().is_ok() => {
+            Some("write it without quotes".to_owned())
+        }
         (Type::List | Type::Set, Value::String(_) | Value::Number(_)) => {
             Some("write one element as a list of one: `- ...`".to_owned())
         }
