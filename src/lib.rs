@@ -2,7 +2,9 @@
 
 pub mod api;
 pub mod cli;
+pub mod config;
 pub mod error;
+pub mod files;
 pub mod kinds;
 pub mod plan;
 pub mod secret;

@@ -1,16 +1,30 @@
-//! `tenantctl render`.
+//! `tenantctl render`: prints the definitions after substitution.
 
 use super::Context;
+use crate::config;
+use crate::config::settings::{Project, process_variables};
 use crate::error::{Error, Exit};
+use crate::kinds::Registry;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The environment [default: the only one]
+    #[arg(short, long, value_name = "ENV")]
+    pub environment: Option<String>,
+}
 
 /// Runs it.
 ///
 /// # Errors
-/// See the command's help.
-pub fn run(_context: &Context, _args: &Args) -> Result<Exit, Error> {
-    Err(Error::new("not built yet"))
+/// If the text, a keyword or an expression is wrong.
+pub fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
+    let project = Project::find(context.global.directory.as_deref(), process_variables(), &context.secrets)?;
+    let settings = project.settings(args.environment.as_deref(), Registry::builtin())?;
+    let (text, warnings) = config::render(&settings, &context.secrets)?;
+    for warning in warnings.sorted() {
+        context.ui.problem(&warning);
+    }
+    context.ui.result(&text);
+    Ok(Exit::Done)
 }

@@ -1,1 +1,261 @@
-//! Placeholder until the next commit.
+//! Is this object a valid one of its kind? Every problem at once, each with the value's place.
+//!
+//! Pure, from the declaration alone: types, limits, required and unknown fields, rules between
+//! fields. It stands between parsing and planning; what needs other objects or the tenant is checked
+//! elsewhere. Values that are secret, by declaration or by keyword, are never quoted.
+
+mod shape;
+
+use serde_json::{Map, Value};
+
+use super::kind::{Field, Fields, Kind, Rule, Type};
+use crate::error::{Problem, Problems};
+use crate::secret::MASK;
+use crate::tenant::{Object, escape, identity_of};
+use crate::text::{did_you_mean, one_of};
+
+/// Checks an object. With `strict`, an unknown field is an error.
+#[must_use]
+pub fn check(kind: &Kind, object: &Object, strict: bool) -> Problems {
+    let mut checker = Checker { object, strict, problems: Problems::default() };
+    let identity: Vec<&str> = kind.identity.iter().flat_map(|way| &way.fields).map(String::as_str).collect();
+    let is_needed = |field: &Field| {
+        field.required && !kind.singleton && (object.id.is_none() || identity.contains(&field.name.as_str()))
+    };
+    checker.members(&kind.fields, &object.value, "", false, &is_needed);
+    for rule in &kind.rules {
+        checker.rule(rule);
+    }
+    let has_identity = kind.singleton || kind.identity.is_empty() || identity_of(kind, &object.value).is_some();
+    if !has_identity && !checker.problems.has_errors() {
+        let fields = one_of(&identity);
+        checker.error("", format!("has nothing by which it could be recognised: {fields}"), None);
+    }
+    checker.problems
+}
+
+/// Writes a JSON Pointer the way people do: `scopes[0].value`.
+#[must_use]
+pub fn label(pointer: &str) -> String {
+    let mut label = String::new();
+    for part in pointer.split('/').skip(1) {
+        if !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) {
+            label.extend(["[", part, "]"]);
+        } else {
+            if !label.is_empty() {
+                label.push('.');
+            }
+            label += &part.replace("~1", "/").replace("~0", "~");
+        }
+    }
+    label
+}
+
+struct Checker<'o> {
+    object: &'o Object,
+    strict: bool,
+    problems: Problems,
+}
+
+impl Checker<'_> {
+    fn say(&mut self, problem: Problem, pointer: &str) {
+        self.problems.push(problem.at(self.object.provenance.origin(pointer)));
+    }
+
+    fn error(&mut self, pointer: &str, what: impl AsRef<str>, hint: Option<String>) {
+        let field = if pointer.is_empty() { String::new() } else { format!(": `{}`", label(pointer)) };
+        let message = format!("{}{field} {}", self.object.address, what.as_ref());
+        self.say(Problem::error(message).maybe_hint(hint), pointer);
+    }
+
+    /// Gives a value as it may be shown.
+    fn shown(&self, value: &Value, pointer: &str, is_secret: bool) -> String {
+        const LONGEST: usize = 60;
+        if is_secret || self.object.provenance.is_sensitive(pointer) {
+            return MASK.to_owned();
+        }
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let line = text.lines().next().unwrap_or_default();
+        if line.len() == text.len() && line.chars().count() <= LONGEST {
+            return format!("`{text}`");
+        }
+        format!("`{}...`", line.chars().take(LONGEST).collect::<String>())
+    }
+
+    fn members(
+        &mut self,
+        fields: &Fields,
+        members: &Map<String, Value>,
+        pointer: &str,
+        is_secret: bool,
+        is_needed: &dyn Fn(&Field) -> bool,
+    ) {
+        for (name, value) in members {
+            let at = format!("{pointer}/{}", escape(name));
+            match fields.get(name) {
+                Some(field) => self.value(field, value, &at, is_secret),
+                None => self.unknown(fields, name, &at),
+            }
+        }
+        for field in fields.iter().filter(|field| is_needed(field)) {
+            let at = format!("{pointer}/{}", escape(&field.name));
+            if !members.contains_key(&field.name) && !self.object.provenance.kept.contains_key(&at) {
+                let message = format!("{}: `{}` is missing", self.object.address, label(&at));
+                self.say(Problem::error(message).hint(format!("add `{}`", field.name)), pointer);
+            }
+        }
+    }
+
+    fn unknown(&mut self, fields: &Fields, name: &str, pointer: &str) {
+        let known = fields.iter().filter(|field| !field.read_only).map(|field| field.name.as_str());
+        if let Some(near) = did_you_mean(name, known) {
+            return self.error(pointer, "is not a field of it", Some(format!("did you mean `{near}`?")));
+        }
+        if self.strict {
+            return self.error(pointer, "is not a field of it that this version knows", Some("remove it".to_owned()));
+        }
+        let message = format!(
+            "{}: `{}` is not a field that this version knows: it is sent as it is",
+            self.object.address,
+            label(pointer)
+        );
+        self.say(Problem::warning(message).hint("`strict: true` in the project file makes this an error"), pointer);
+    }
+
+    fn value(&mut self, field: &Field, value: &Value, pointer: &str, is_secret: bool) {
+        let is_secret = is_secret || field.secret;
+        if value.is_null() {
+            if !field.nullable && field.holds != Type::Any {
+                let hint = if field.empty_clears {
+                    "an empty text `\"\"` clears it"
+                } else {
+                    "leave the field out to leave it alone"
+                };
+                self.error(pointer, "can't be null: the API does not clear it", Some(hint.to_owned()));
+            }
+            return;
+        }
+        if !shape::fits(field.holds, value) {
+            let what = format!("must be {}, not {}", shape::words(field.holds), shape::words_of(value));
+            let shown = if value.is_object() || value.is_array() {
+                String::new()
+            } else {
+                format!(" ({})", self.shown(value, pointer, is_secret))
+            };
+            return self.error(pointer, what + &shown, shape::hint(field.holds, value));
+        }
+        if !field.one_of.is_empty() && !field.one_of.contains(value) {
+            let known: Vec<String> = field
+                .one_of
+                .iter()
+                .map(|known| known.as_str().map_or_else(|| known.to_string(), str::to_owned))
+                .collect();
+            let near = value
+                .as_str()
+                .filter(|_| !is_secret)
+                .and_then(|text| did_you_mean(text, known.iter().map(String::as_str)));
+            let hint = match near {
+                Some(near) => format!("did you mean `{near}`? known: {}", one_of(&known)),
+                None => format!("known: {}", one_of(&known)),
+            };
+            let shown = self.shown(value, pointer, is_secret);
+            self.error(pointer, format!("can't be {shown}"), Some(hint));
+        }
+        if let Some(wrong) = shape::limits(field, value) {
+            self.error(pointer, wrong, None);
+        }
+        if let Some((format, text)) = field.format.zip(value.as_str())
+            && let Some(wanted) = shape::misses(format, text)
+        {
+            let shown = self.shown(value, pointer, is_secret);
+            self.error(pointer, format!("must be {wanted}, not {shown}"), None);
+        }
+        self.inside(field, value, pointer, is_secret);
+    }
+
+    fn inside(&mut self, field: &Field, value: &Value, pointer: &str, is_secret: bool) {
+        match (value, field.items.as_deref()) {
+            (Value::Object(members), Some(item)) => {
+                for (name, value) in members {
+                    // A null removes the key where the API merges.
+                    if !(field.merge && value.is_null()) {
+                        self.value(item, value, &format!("{pointer}/{}", escape(name)), is_secret);
+                    }
+                }
+            }
+            (Value::Object(members), None) if !field.fields.is_empty() => {
+                self.members(&field.fields, members, pointer, is_secret, &|field| field.required);
+            }
+            (Value::Array(items), item) => {
+                for (index, value) in items.iter().enumerate() {
+                    if let Some(item) = item {
+                        self.value(item, value, &format!("{pointer}/{index}"), is_secret);
+                    }
+                }
+                if field.holds == Type::Set {
+                    self.repeated(field, items, pointer, is_secret);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn repeated(&mut self, field: &Field, items: &[Value], pointer: &str, is_secret: bool) {
+        let mut seen: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
+        for (index, item) in items.iter().enumerate() {
+            let key = if field.key.is_empty() {
+                item.clone()
+            } else {
+                let parts: Option<Vec<Value>> = field.key.iter().map(|name| item.get(name).cloned()).collect();
+                let Some(parts) = parts else { continue };
+                Value::Array(parts)
+            };
+            let Some(first) = seen.insert(key.to_string(), index) else { continue };
+            let at = format!("{pointer}/{index}");
+            let shown = match key {
+                Value::Array(mut parts) if parts.len() == 1 && !field.key.is_empty() => parts.remove(0),
+                other => other,
+            };
+            let shown = self.shown(&shown, &at, is_secret);
+            let message = format!("{}: {shown} stands twice in `{}`", self.object.address, label(pointer));
+            let problem = if field.key.is_empty() { Problem::warning(message) } else { Problem::error(message) };
+            let also = self.object.provenance.origin(&format!("{pointer}/{first}"));
+            self.say(problem.also(also, "first here"), &at);
+        }
+    }
+
+    fn rule(&mut self, rule: &Rule) {
+        let value = &self.object.value;
+        if !rule.when.fits(value) {
+            return;
+        }
+        let given = |names: &[String]| -> Vec<String> {
+            names.iter().filter(|name| value.get(*name).is_some_and(|value| !value.is_null())).cloned().collect()
+        };
+        let one = given(&rule.exactly_one);
+        if !rule.exactly_one.is_empty() && one.is_empty() {
+            let what = format!("needs {}: {}", one_of(&rule.exactly_one), rule.because);
+            self.error("", what, None);
+        }
+        let most = given(&rule.at_most_one);
+        for several in [one, most].into_iter().filter(|names| names.len() > 1) {
+            let what = format!("can't stand beside `{}`: {}", several[0], rule.because);
+            self.error(&format!("/{}", escape(&several[1])), what, Some(format!("remove one of {}", one_of(&several))));
+        }
+        for name in &rule.empty {
+            let is_empty = match value.get(name) {
+                None | Some(Value::Null) => true,
+                Some(Value::Array(items)) => items.is_empty(),
+                Some(Value::Object(members)) => members.is_empty(),
+                Some(Value::String(text)) => text.is_empty(),
+                Some(_) => false,
+            };
+            if !is_empty {
+                self.error(&format!("/{}", escape(name)), format!("must be empty: {}", rule.because), None);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,52 @@
+//! Where the parts of a tenant lie in files: which top-level keys a definitions file may have.
+//!
+//! Pure data about the Deploy CLI's files (deploy-cli-format.md of the API facts, section 3). Kinds
+//! that tenantctl declares come from the registry; those that it does not are listed here, so that
+//! a file of the Deploy CLI is read with a warning and not refused.
+
+/// Kinds of the Deploy CLI that may not be declared here; the registry is asked first.
+pub const OTHER_KINDS: [&str; 43] = [
+    "actions",
+    "actionModules",
+    "attackProtection",
+    "branding",
+    "clientGrants",
+    "clients",
+    "connectionProfiles",
+    "connections",
+    "customDomains",
+    "databases",
+    "emailProvider",
+    "emailTemplates",
+    "eventStreams",
+    "flowVaultConnections",
+    "flows",
+    "forms",
+    "guardianFactorProviders",
+    "guardianFactorTemplates",
+    "guardianFactors",
+    "guardianPhoneFactorMessageTypes",
+    "guardianPhoneFactorSelectedProvider",
+    "guardianPolicies",
+    "hooks",
+    "logStreams",
+    "networkACLs",
+    "organizations",
+    "pages",
+    "phoneProviders",
+    "phoneTemplates",
+    "prompts",
+    "rateLimitPolicies",
+    "resourceServers",
+    "riskAssessment",
+    "roles",
+    "rules",
+    "rulesConfigs",
+    "selfServiceProfiles",
+    "supplementalSignals",
+    "tenant",
+    "themes",
+    "tokenExchangeProfiles",
+    "triggers",
+    "userAttributeProfiles",
+];

@@ -1,0 +1,221 @@
+//! From the user's files to what one environment asks for.
+//!
+//! ```text
+//!   files -> substitute (##KEY##, @@KEY@@, stand-ins) -> yaml + fill (${{ }}) -> parse -> check -> cross -> Desired
+//! ```
+//!
+//! `load` reads and gives everything that is wrong at once, before any request; the rooms below it
+//! are pure. It knows nothing of the live tenant.
+
+pub mod cross;
+pub mod expression;
+pub mod fill;
+pub mod keywords;
+pub mod layout;
+pub(crate) mod offsets;
+pub mod parse;
+pub mod project;
+pub mod scalar;
+pub mod settings;
+pub mod substitute;
+pub mod variables;
+pub mod yaml;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::error::{Error, Origin, Problem, Problems, SourceText};
+use crate::files::Entry;
+use crate::kinds::Registry;
+use crate::secret::{MASK, Secrets};
+use crate::tenant::Desired;
+use fill::Filler;
+use parse::Parser;
+use settings::Settings;
+use substitute::Substituted;
+use yaml::Node;
+
+/// The definitions of one environment.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// What they ask for.
+    pub desired: Desired,
+    /// What is worth saying about them.
+    pub warnings: Problems,
+}
+
+/// Reads and checks the definitions of an environment. References are not checked: see
+/// [`cross::references`].
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn load(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Result<Loaded, Error> {
+    let mut problems = Problems::default();
+    let source = definitions(settings)?;
+    let read = Read::new(&source, settings, secrets, &mut problems);
+    let Some(root) = read.root else { return Err(problems.into()) };
+    let mut files = |path: &str| settings.files.read(path);
+    let environment = settings.environment.as_str();
+    let mut parser = Parser::new(&read.substituted, registry, &settings.keywords, environment, &mut files);
+    let path = settings.definitions.value.as_str();
+    parser.folder = path.rfind('/').map_or(String::new(), |at| path[..=at].to_owned());
+    parser.strict = settings.strict;
+    let tenant = parser.tenant(&root);
+    let companions = std::mem::take(&mut parser.companions);
+    problems.extend(std::mem::take(&mut parser.problems));
+    drop(parser);
+    problems.extend(cross::duplicates(registry, &tenant));
+    let mut used = read.used;
+    used.extend(companions.iter().flat_map(|companion| companion.used.iter().cloned()));
+    for object in tenant.iter() {
+        for pointer in &object.provenance.sensitive {
+            if let Some(value) = serde_json::Value::Object(object.value.clone()).pointer(pointer) {
+                secrets.learn_value(value);
+            }
+        }
+    }
+    if problems.has_errors() {
+        return Err(problems.into());
+    }
+    problems.extend(unused(settings, &used));
+    let sources: Vec<&SourceText> =
+        std::iter::once(&*source).chain(companions.iter().map(|companion| &*companion.source)).collect();
+    let digest = digest(&sources, settings, &used);
+    Ok(Loaded { desired: Desired { tenant, digest }, warnings: problems })
+}
+
+/// Gives the text of the definitions after substitution, with what is secret masked.
+///
+/// # Errors
+/// Everything that is wrong with the text, the keywords and the expressions.
+pub fn render(settings: &Settings, secrets: &Secrets) -> Result<(String, Problems), Error> {
+    let mut problems = Problems::default();
+    let source = definitions(settings)?;
+    let read = Read::new(&source, settings, secrets, &mut problems);
+    if problems.has_errors() {
+        return Err(problems.into());
+    }
+    let text = read.substituted.text();
+    let mut parts = read.shown;
+    let is_covered = |range: &std::ops::Range<usize>, parts: &[(std::ops::Range<usize>, String)]| {
+        parts.iter().any(|(part, _)| part.start <= range.start && range.end <= part.end)
+    };
+    let mut more: Vec<(std::ops::Range<usize>, String)> =
+        read.substituted.replaced.secrets().into_iter().map(|range| (range, MASK.to_owned())).collect();
+    more.extend(read.substituted.stand_ins(text).into_iter().map(|(range, _)| {
+        let written = read.substituted.replaced.origin(&range);
+        (range, source.text[written].to_owned())
+    }));
+    more.retain(|(range, _)| !is_covered(range, &parts));
+    parts.extend(more);
+    parts.sort_by_key(|(range, _)| range.start);
+    let mut rendered = String::new();
+    let mut from = 0;
+    for (range, shown) in parts {
+        if range.start >= from {
+            rendered += &text[from..range.start];
+            rendered += &shown;
+            from = range.end;
+        }
+    }
+    rendered += &text[from..];
+    if !rendered.ends_with('\n') {
+        rendered.push('\n');
+    }
+    Ok((rendered, problems))
+}
+
+/// Reads the file of definitions.
+fn definitions(settings: &Settings) -> Result<Arc<SourceText>, Error> {
+    let path = settings.definitions.value.as_str();
+    let origin = Some(settings.definitions.origin.clone());
+    if settings.files.entry(path) == Entry::Folder {
+        return Err(Problem::error(format!("`{path}` is a folder: the directory layout is not read by this version"))
+            .at(origin)
+            .hint("name one YAML file, such as `tenant.yaml`")
+            .into());
+    }
+    settings.files.read(path).map_err(|problem| {
+        let origin = problem.origin.clone().or(origin);
+        problem.at(origin).into()
+    })
+}
+
+/// A definitions file after substitution, parsing and evaluation.
+struct Read {
+    substituted: Substituted,
+    root: Option<Node>,
+    /// Names that went in: keywords, and `env.NAME`.
+    used: BTreeSet<String>,
+    /// Scalars with expressions, and what they are as YAML.
+    shown: Vec<(std::ops::Range<usize>, String)>,
+}
+
+impl Read {
+    fn new(source: &Arc<SourceText>, settings: &Settings, secrets: &Secrets, problems: &mut Problems) -> Self {
+        let substituted = substitute::definitions(source, &settings.keywords, problems);
+        let mut filler =
+            Filler::new(&substituted, &settings.keywords, &settings.variables, &settings.environment, secrets);
+        let mut found = Problems::default();
+        let root = yaml::read(substituted.text(), &mut filler, &mut found);
+        found.extend(std::mem::take(&mut filler.problems));
+        let is_empty = root.as_ref().is_none_or(Node::is_null);
+        if is_empty && !found.has_errors() {
+            found.push(
+                Problem::error(format!("`{}` is empty", source.name))
+                    .at(Some(Origin::new(source, 0..0)))
+                    .hint("definitions are a map of kinds, such as `clients: []`; `{}` manages nothing"),
+            );
+        }
+        problems.extend(found);
+        let mut used = substituted.used.clone();
+        used.extend(std::mem::take(&mut filler.used));
+        let shown = std::mem::take(&mut filler.shown);
+        drop(filler);
+        Self { substituted, root: root.filter(|_| !is_empty), used, shown }
+    }
+}
+
+fn unused(settings: &Settings, used: &BTreeSet<String>) -> Problems {
+    let mut problems = Problems::default();
+    // Names computed inside an expression, as in `env[NAME]`, can't be told; a marker inside another
+    // keyword's value counts, because it was replaced in the text.
+    for (name, keyword) in settings.keywords.iter().filter(|(name, _)| !used.contains(*name)) {
+        let message = format!("nobody uses the keyword `{name}` in environment `{}`", settings.environment);
+        problems.push(Problem::warning(message).at(keyword.origin.clone()).hint("remove it"));
+    }
+    problems
+}
+
+/// Digests what the definitions say: their texts, and the values that went in; of secret ones only
+/// whether they are there.
+fn digest(sources: &[&SourceText], settings: &Settings, used: &BTreeSet<String>) -> String {
+    let mut hash = Sha256::new();
+    let mut add = |part: &str| {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    };
+    for source in sources {
+        add(&source.name);
+        add(&source.text);
+    }
+    for (name, keyword) in settings.keywords.iter() {
+        add(name);
+        add(&match &keyword.value {
+            None => "missing".to_owned(),
+            Some(_) if keyword.is_secret => "secret".to_owned(),
+            Some(value) => value.to_string(),
+        });
+    }
+    for (name, is_set) in fill::variables_used(used, &settings.variables) {
+        add(name);
+        add(if is_set { "set" } else { "missing" });
+    }
+    hash.finalize().iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}

@@ -1,0 +1,401 @@
+//! The tree of a definitions file -> objects with the place of every value.
+//!
+//! Pure: companion files come in through a function. Older names of fields become the ones of the
+//! declaration, values in the wire's unit become the file's, read-only fields are left out, an id
+//! becomes a pin. What is wrong in an object beyond that is `kinds::check`'s to say.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::keywords::Keywords;
+use super::layout::OTHER_KINDS;
+use super::scalar::number;
+use super::substitute::{self, Substituted};
+use super::yaml::{Content, Data, Entry, Node, Span};
+use crate::error::{Origin, Problem, Problems, SourceText};
+use crate::kinds::Registry;
+use crate::kinds::check::check;
+use crate::kinds::kind::{Companion, Field, Fields, Kind};
+use crate::tenant::{Address, Object, Provenance, Tenant, escape};
+use crate::text::did_you_mean;
+
+/// Reads a file beside the definitions, by its path in the project folder.
+pub type ReadFile<'a> = dyn FnMut(&str) -> Result<Arc<SourceText>, Problem> + 'a;
+
+/// What parsing a file of definitions needs to know, and what it finds out.
+pub struct Parser<'a> {
+    /// The text that the tree was read from.
+    pub substituted: &'a Substituted,
+    /// All kinds.
+    pub registry: &'a Registry,
+    /// The keywords, for companion files and for messages.
+    pub keywords: &'a Keywords,
+    /// The environment's name, for messages.
+    pub environment: &'a str,
+    /// The folder of the definitions in the project folder; empty, or with a slash at its end.
+    pub folder: String,
+    /// Reads companion files.
+    pub read: &'a mut ReadFile<'a>,
+    /// Unknown fields are errors.
+    pub strict: bool,
+    /// What is wrong.
+    pub problems: Problems,
+    /// The companion files that were read.
+    pub companions: Vec<Substituted>,
+    /// A value of the object at hand could not be read, so there is no use in checking it.
+    is_broken: bool,
+}
+
+impl std::fmt::Debug for Parser<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parser").field("environment", &self.environment).finish_non_exhaustive()
+    }
+}
+
+/// The part of an object that is being read.
+struct Part<'o> {
+    kind: &'o Kind,
+    /// The object's name, as far as it is known.
+    name: String,
+    provenance: Provenance,
+}
+
+impl<'a> Parser<'a> {
+    /// Prepares for one file.
+    pub fn new(
+        substituted: &'a Substituted,
+        registry: &'a Registry,
+        keywords: &'a Keywords,
+        environment: &'a str,
+        read: &'a mut ReadFile<'a>,
+    ) -> Self {
+        Self {
+            substituted,
+            registry,
+            keywords,
+            environment,
+            folder: String::new(),
+            read,
+            strict: false,
+            problems: Problems::default(),
+            companions: Vec::new(),
+            is_broken: false,
+        }
+    }
+
+    /// Reads the objects of a file whose top-level keys are kinds.
+    pub fn tenant(&mut self, root: &Node) -> Tenant {
+        let mut tenant = Tenant::default();
+        let Data::Map(entries) = &*root.data else {
+            let message = format!("a tenant's definitions are a map of kinds, not {}", root.what());
+            self.error(message, &root.span, "start with a kind, such as `clients:`");
+            return tenant;
+        };
+        for entry in entries {
+            match self.registry.get(&entry.key) {
+                Some(kind) => {
+                    if let Some(objects) = self.kind(kind, &entry.value) {
+                        tenant.kinds.insert(kind.name.clone(), objects);
+                    }
+                }
+                None => self.other_kind(entry),
+            }
+        }
+        tenant
+    }
+
+    fn origin(&self, span: &Span) -> Origin {
+        self.substituted.origin(span)
+    }
+
+    fn error(&mut self, message: impl Into<String>, span: &Span, hint: &str) {
+        let origin = self.origin(span);
+        self.problems.push(Problem::error(message).at(Some(origin)).hint(hint));
+    }
+
+    fn other_kind(&mut self, entry: &Entry) {
+        let origin = Some(self.origin(&entry.span));
+        let problem = if OTHER_KINDS.contains(&entry.key.as_str()) {
+            Problem::warning(format!("`{}` is not managed by this version: it is left alone", entry.key))
+        } else {
+            let known = self.registry.names().into_iter().chain(OTHER_KINDS);
+            let hint = match did_you_mean(&entry.key, known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("known kinds: {}", crate::text::one_of(&self.registry.names())),
+            };
+            Problem::error(format!("`{}` is no kind of resource", entry.key)).hint(hint)
+        };
+        self.problems.push(problem.at(origin));
+    }
+
+    fn kind(&mut self, kind: &Kind, node: &Node) -> Option<Vec<Object>> {
+        let expanded = expanded(node);
+        let node = expanded.as_ref().unwrap_or(node);
+        match &*node.data {
+            Data::Map(_) if kind.singleton => self.object(kind, node).map(|object| vec![object]),
+            Data::List(items) if !kind.singleton => {
+                Some(items.iter().filter_map(|item| self.object(kind, item)).collect())
+            }
+            Data::Scalar(scalar) if scalar.content == Content::Broken => None,
+            _ => {
+                let wanted = if kind.singleton { "a map" } else { "a list" };
+                let hint = if kind.singleton {
+                    "leave the key out to leave it alone"
+                } else {
+                    "leave the key out to leave the kind alone; `[]` says that there are none"
+                };
+                self.error(format!("`{}` must be {wanted}, not {}", kind.name, node.what()), &node.span, hint);
+                None
+            }
+        }
+    }
+
+    fn object(&mut self, kind: &Kind, node: &Node) -> Option<Object> {
+        let expanded = expanded(node);
+        let node = expanded.as_ref().unwrap_or(node);
+        let Data::Map(entries) = &*node.data else {
+            let message = format!("an element of `{}` must be a map, not {}", kind.name, node.what());
+            self.error(message, &node.span, "write its fields as `name: value`");
+            return None;
+        };
+        self.is_broken = false;
+        let name = kind.identity.first().and_then(|identity| identity.fields.first());
+        let name = entries.iter().find(|entry| Some(&entry.key) == name).and_then(|entry| entry.value.as_text());
+        let mut part = Part { kind, name: name.unwrap_or("?").to_owned(), provenance: Provenance::default() };
+        part.provenance.origins.insert(String::new(), self.origin(&node.span));
+        let (pin, fields): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|entry| {
+            Some(&entry.key) == kind.id.as_ref() && kind.fields.find(&entry.key).is_none_or(|f| f.read_only)
+        });
+        let id = pin.first().and_then(|entry| self.pin(entry));
+        let mut value = self.members(&fields, &kind.fields, "", false, &mut part);
+        self.drop_ignored(kind, &mut value, &part);
+        let address = Address::of(kind, &value);
+        let object = Object { address, id, value, provenance: part.provenance };
+        if !self.is_broken {
+            self.problems.extend(check(kind, &object, self.strict));
+        }
+        Some(object)
+    }
+
+    fn pin(&mut self, entry: &Entry) -> Option<String> {
+        if let Data::Scalar(scalar) = &*entry.value.data {
+            match &scalar.content {
+                Content::Value(Value::String(text)) => return Some(text.clone()),
+                Content::Missing(keyword) => self.without_value(keyword, &entry.value.span),
+                _ => {}
+            }
+            if scalar.content == Content::Broken {
+                return None;
+            }
+        }
+        if !entry.value.is_null() && entry.value.what() != "nothing" {
+            let message =
+                format!("`{}` pins the object by its id and must be a text, not {}", entry.key, entry.value.what());
+            self.error(message, &entry.value.span, "put it in quotes, or leave it out");
+        }
+        None
+    }
+
+    fn without_value(&mut self, keyword: &str, span: &Span) {
+        let origin = self.origin(span);
+        self.problems.push(self.keywords.without_value(keyword, self.environment).at(Some(origin)));
+        self.is_broken = true;
+    }
+
+    /// Leaves out what the API does not take for an object like this one.
+    fn drop_ignored(&mut self, kind: &Kind, value: &mut Map<String, Value>, part: &Part<'_>) {
+        for rule in kind.rules.iter().filter(|rule| !rule.ignored.is_empty()) {
+            if !rule.when.fits(value) {
+                continue;
+            }
+            for name in &rule.ignored {
+                if value.shift_remove(name).is_some() {
+                    let address = Address::of(kind, value);
+                    let message = format!("{address}: `{name}` is left out: {}", rule.because);
+                    let origin = part.provenance.origin(&format!("/{}", escape(name)));
+                    self.problems.push(Problem::warning(message).at(origin).hint("remove it"));
+                }
+            }
+        }
+    }
+
+    fn members(
+        &mut self,
+        entries: &[&Entry],
+        fields: &Fields,
+        pointer: &str,
+        is_secret: bool,
+        part: &mut Part<'_>,
+    ) -> Map<String, Value> {
+        let mut members = Map::new();
+        let mut seen: HashMap<String, &Entry> = HashMap::new();
+        for entry in entries {
+            let field = fields.find(&entry.key);
+            if field.is_some_and(|field| field.read_only) {
+                continue;
+            }
+            let name = field.map_or(entry.key.as_str(), |field| field.name.as_str());
+            if let Some(first) = seen.insert(name.to_owned(), entry) {
+                let message = format!("`{}` and `{}` are two names of one field", first.key, entry.key);
+                let also = self.origin(&first.span);
+                let problem = Problem::error(message).at(Some(self.origin(&entry.span))).also(Some(also), "first here");
+                self.problems.push(problem.hint(format!("keep `{name}` alone")));
+                continue;
+            }
+            let at = format!("{pointer}/{}", escape(name));
+            if self.substituted.is_secret(&entry.span) {
+                part.provenance.sensitive.insert(pointer.to_owned());
+            }
+            let Some(mut value) = self.value(&entry.value, field, &at, is_secret, part) else { continue };
+            let wire = field.and_then(|field| field.convert.as_ref()).filter(|convert| convert.wire == entry.key);
+            if let (Some(convert), Some(wired)) = (wire, value.as_f64()) {
+                value = number(wired / f64::from(convert.times)).map_or(value, Value::Number);
+            }
+            members.insert(name.to_owned(), value);
+        }
+        members
+    }
+
+    fn value(
+        &mut self,
+        node: &Node,
+        field: Option<&Field>,
+        pointer: &str,
+        is_secret: bool,
+        part: &mut Part<'_>,
+    ) -> Option<Value> {
+        let expanded = expanded(node);
+        let node = expanded.as_ref().unwrap_or(node);
+        part.provenance.origins.insert(pointer.to_owned(), self.origin(&node.span));
+        let is_secret = is_secret || field.is_some_and(|field| field.secret);
+        match &*node.data {
+            Data::Scalar(scalar) => {
+                if scalar.is_sensitive {
+                    part.provenance.sensitive.insert(pointer.to_owned());
+                }
+                match &scalar.content {
+                    Content::Value(value) => Some(self.companion(node, field, value, pointer, part)),
+                    Content::Missing(keyword) if is_secret => {
+                        part.provenance.kept.insert(pointer.to_owned(), keyword.clone());
+                        None
+                    }
+                    Content::Missing(keyword) => {
+                        self.without_value(keyword, &node.span);
+                        None
+                    }
+                    Content::Broken => {
+                        self.is_broken = true;
+                        None
+                    }
+                }
+            }
+            Data::List(items) => {
+                let inner = field.and_then(|field| field.items.as_deref());
+                let mut values = Vec::with_capacity(items.len());
+                for (index, item) in items.iter().enumerate() {
+                    let at = format!("{pointer}/{index}");
+                    if let Data::Scalar(scalar) = &*item.data
+                        && let Content::Missing(keyword) = &scalar.content
+                    {
+                        self.without_value(keyword, &item.span);
+                    } else {
+                        values.extend(self.value(item, inner, &at, is_secret, part));
+                    }
+                }
+                Some(Value::Array(values))
+            }
+            Data::Map(entries) => {
+                let entries: Vec<&Entry> = entries.iter().collect();
+                let inner = field.and_then(|field| field.items.as_deref());
+                let members = match (field, inner) {
+                    (_, Some(inner)) => self.free_members(&entries, Some(inner), pointer, is_secret, part),
+                    (Some(field), None) if !field.fields.is_empty() => {
+                        self.members(&entries, &field.fields, pointer, is_secret, part)
+                    }
+                    _ => self.free_members(&entries, None, pointer, is_secret, part),
+                };
+                Some(Value::Object(members))
+            }
+        }
+    }
+
+    /// Reads a map whose keys are the user's.
+    fn free_members(
+        &mut self,
+        entries: &[&Entry],
+        field: Option<&Field>,
+        pointer: &str,
+        is_secret: bool,
+        part: &mut Part<'_>,
+    ) -> Map<String, Value> {
+        let mut members = Map::new();
+        for entry in entries {
+            if self.substituted.is_secret(&entry.span) {
+                part.provenance.sensitive.insert(pointer.to_owned());
+            }
+            let at = format!("{pointer}/{}", escape(&entry.key));
+            if let Some(value) = self.value(&entry.value, field, &at, is_secret, part) {
+                members.insert(entry.key.clone(), value);
+            }
+        }
+        members
+    }
+
+    /// Takes the text of a companion file in the place of its name.
+    fn companion(
+        &mut self,
+        node: &Node,
+        field: Option<&Field>,
+        value: &Value,
+        pointer: &str,
+        part: &mut Part<'_>,
+    ) -> Value {
+        let companion = field.and_then(|field| field.file.as_ref());
+        let (Some(companion), Value::String(text)) = (companion, value) else { return value.clone() };
+        if !names_a_file(companion, text) {
+            return value.clone();
+        }
+        let path = format!("{}{}/{text}", self.folder, companion.folder);
+        match (self.read)(&path) {
+            Ok(source) => {
+                let read = substitute::companion(&source, self.keywords, self.environment, &mut self.problems);
+                let whole = 0..read.text().len();
+                if read.is_secret(&whole) {
+                    part.provenance.sensitive.insert(pointer.to_owned());
+                }
+                let text = Value::from(read.text());
+                self.companions.push(read);
+                text
+            }
+            Err(problem) => {
+                let label = pointer.trim_start_matches('/');
+                let message = format!("{}/{}: `{label}`: {}", part.kind.name, part.name, problem.message);
+                let origin = problem.origin.clone().unwrap_or_else(|| self.origin(&node.span));
+                self.problems.push(Problem { message, ..problem }.at(Some(origin)));
+                self.is_broken = true;
+                Value::Null
+            }
+        }
+    }
+}
+
+/// Gives the tree of a scalar that became a list or a map by an expression.
+fn expanded(node: &Node) -> Option<Node> {
+    match &*node.data {
+        Data::Scalar(scalar) => match &scalar.content {
+            Content::Value(value @ (Value::Array(_) | Value::Object(_))) => {
+                Some(Node::of_json(value.clone(), &node.span, scalar.is_sensitive))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Tells whether the text of a field is the name of its file: one line with the file's extension.
+fn names_a_file(companion: &Companion, text: &str) -> bool {
+    let extension = companion.name.rfind('.').map_or("", |at| &companion.name[at..]);
+    !extension.is_empty() && text.ends_with(extension) && !text.contains(['\n', '<', '>'])
+}

@@ -1,0 +1,341 @@
+//! The project file as the user wrote it: `tenantctl.yaml`, every key with its place.
+//!
+//! Pure: text in, [`ProjectFile`] and problems out. Settings finds the file and picks an environment;
+//! nothing here knows environment variables' values or other files.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::yaml::{Data, Entry, Node, Reading, Span, read};
+use crate::error::{Origin, Problem, Problems, SourceText};
+use crate::plan::Moved;
+use crate::secret::Secrets;
+use crate::text::{did_you_mean, one_of};
+
+/// A value with its place.
+#[derive(Debug, Clone)]
+pub struct Placed<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// The project file.
+#[derive(Debug, Default)]
+pub struct ProjectFile {
+    /// The definitions' path.
+    pub definitions: Option<Placed<String>>,
+    /// Keywords of all environments.
+    pub keywords: Vec<(Placed<String>, Node)>,
+    /// A file with keywords of all environments.
+    pub keywords_file: Option<Placed<String>>,
+    /// The environments, in order.
+    pub environments: Vec<(Placed<String>, EnvironmentPart)>,
+    /// What is never deleted.
+    pub protect: Vec<Placed<String>>,
+    /// Renames.
+    pub moved: Vec<Placed<Moved>>,
+    /// Commands around an apply.
+    pub hooks: Hooks,
+    /// Unknown fields are errors.
+    pub strict: bool,
+}
+
+/// Commands that run before and after an apply.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hooks {
+    /// Before anything is written.
+    pub before_apply: Vec<String>,
+    /// After everything was written.
+    pub after_apply: Vec<String>,
+}
+
+/// What the project file says about one environment.
+#[derive(Debug, Default)]
+pub struct EnvironmentPart {
+    /// The tenant's host, or `sandbox`.
+    pub tenant: Option<Placed<String>>,
+    /// Its keywords.
+    pub keywords: Vec<(Placed<String>, Node)>,
+    /// A file with its keywords.
+    pub keywords_file: Option<Placed<String>>,
+    /// Names of environment variables.
+    pub credentials: BTreeMap<String, Placed<String>>,
+    /// An apply takes a saved plan only.
+    pub protected: bool,
+    /// Deletes are changes.
+    pub allow_delete: bool,
+    /// Only these.
+    pub only: Vec<Placed<String>>,
+    /// Not these.
+    pub exclude: Vec<Placed<String>>,
+    /// Never deleted, beyond the project's.
+    pub protect: Vec<Placed<String>>,
+}
+
+/// The keys that `credentials` may have.
+pub const CREDENTIAL_KEYS: [&str; 5] = [
+    "client_id_env",
+    "client_secret_env",
+    "client_signing_key_path_env",
+    "client_signing_algorithm",
+    "access_token_env",
+];
+
+/// Reads a file without substitution.
+#[derive(Debug)]
+pub struct AsWritten<'a>(pub &'a Arc<SourceText>);
+
+impl Reading for AsWritten<'_> {
+    fn origin(&self, span: &Span) -> Origin {
+        Origin::new(self.0, span.clone())
+    }
+}
+
+/// Parses the project file.
+#[must_use]
+pub fn parse(source: &Arc<SourceText>, secrets: &Secrets, problems: &mut Problems) -> ProjectFile {
+    let mut reader = Reader { source, secrets, problems };
+    let mut file = ProjectFile::default();
+    let Some(root) = read(&source.text, &mut AsWritten(source), reader.problems) else {
+        if !reader.problems.has_errors() {
+            reader.problems.push(empty(source));
+        }
+        return file;
+    };
+    if root.is_null() {
+        reader.problems.push(empty(source));
+        return file;
+    }
+    let mut version = None;
+    for entry in reader.members(&root, "the project file") {
+        match entry.key.as_str() {
+            "version" => version = Some(entry.value.to_json()),
+            "definitions" => file.definitions = reader.text(&entry),
+            "keywords" => file.keywords = reader.keywords(&entry),
+            "keywords_file" => file.keywords_file = reader.text(&entry),
+            "environments" => file.environments = reader.environments(&entry),
+            "protect" => file.protect = reader.texts(&entry),
+            "moved" => file.moved = reader.moved(&entry),
+            "hooks" => file.hooks = reader.hooks(&entry),
+            "strict" => file.strict = reader.claim(&entry),
+            _ => reader.unknown(
+                &entry,
+                &[
+                    "version",
+                    "definitions",
+                    "keywords",
+                    "keywords_file",
+                    "environments",
+                    "protect",
+                    "moved",
+                    "hooks",
+                    "strict",
+                ],
+            ),
+        }
+    }
+    if version.as_ref() != Some(&serde_json::json!(1)) {
+        let message = match version {
+            None => "the project file says no `version`".to_owned(),
+            Some(other) => format!("version {other} of the project file is not known"),
+        };
+        let origin = Origin::new(source, root.span.start..root.span.start);
+        reader.problems.push(Problem::error(message).at(Some(origin)).hint("write `version: 1`"));
+    }
+    file
+}
+
+fn empty(source: &Arc<SourceText>) -> Problem {
+    Problem::error(format!("`{}` is empty", source.name))
+        .at(Some(Origin::new(source, 0..0)))
+        .hint("a project file has at least `version: 1`, `definitions` and `environments`")
+}
+
+/// Reads the members of a file of keywords.
+pub fn keyword_file(
+    source: &Arc<SourceText>,
+    secrets: &Secrets,
+    problems: &mut Problems,
+) -> Vec<(Placed<String>, Node)> {
+    let Some(root) = read(&source.text, &mut AsWritten(source), problems) else { return Vec::new() };
+    let mut reader = Reader { source, secrets, problems };
+    let entries = if root.is_null() { Vec::new() } else { reader.members(&root, "a file of keywords") };
+    entries.into_iter().map(|entry| (reader.placed(entry.key.clone(), &entry.span), entry.value)).collect()
+}
+
+struct Reader<'a> {
+    source: &'a Arc<SourceText>,
+    secrets: &'a Secrets,
+    problems: &'a mut Problems,
+}
+
+impl Reader<'_> {
+    fn origin(&self, span: &Span) -> Origin {
+        Origin::new(self.source, span.clone())
+    }
+
+    fn placed<T>(&self, value: T, span: &Span) -> Placed<T> {
+        Placed { value, origin: self.origin(span) }
+    }
+
+    fn wrong(&mut self, what: &str, wanted: &str, node: &Node) {
+        let origin = self.origin(&node.span);
+        self.problems.push(Problem::error(format!("{what} must be {wanted}, not {}", node.what())).at(Some(origin)));
+    }
+
+    fn members(&mut self, node: &Node, what: &str) -> Vec<Entry> {
+        if let Data::Map(entries) = &*node.data {
+            return entries.clone();
+        }
+        self.wrong(what, "a map", node);
+        Vec::new()
+    }
+
+    fn unknown(&mut self, entry: &Entry, known: &[&str]) {
+        let hint = match did_you_mean(&entry.key, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known here: {}", one_of(known)),
+        };
+        let origin = self.origin(&entry.span);
+        self.problems
+            .push(Problem::error(format!("the key `{}` is not known here", entry.key)).at(Some(origin)).hint(hint));
+    }
+
+    fn text(&mut self, entry: &Entry) -> Option<Placed<String>> {
+        if let Some(text) = entry.value.as_text() {
+            return Some(self.placed(text.to_owned(), &entry.value.span));
+        }
+        self.wrong(&format!("`{}`", entry.key), "a text", &entry.value);
+        None
+    }
+
+    fn claim(&mut self, entry: &Entry) -> bool {
+        entry.value.to_json().as_bool().unwrap_or_else(|| {
+            self.wrong(&format!("`{}`", entry.key), "true or false", &entry.value);
+            false
+        })
+    }
+
+    fn items(&mut self, entry: &Entry) -> Vec<Node> {
+        if let Data::List(items) = &*entry.value.data {
+            return items.clone();
+        }
+        self.wrong(&format!("`{}`", entry.key), "a list", &entry.value);
+        Vec::new()
+    }
+
+    fn texts(&mut self, entry: &Entry) -> Vec<Placed<String>> {
+        let mut texts = Vec::new();
+        for item in self.items(entry) {
+            match item.as_text() {
+                Some(text) => texts.push(self.placed(text.to_owned(), &item.span)),
+                None => self.wrong(&format!("an element of `{}`", entry.key), "a text", &item),
+            }
+        }
+        texts
+    }
+
+    fn keywords(&mut self, entry: &Entry) -> Vec<(Placed<String>, Node)> {
+        let members = if entry.value.is_null() { Vec::new() } else { self.members(&entry.value, "`keywords`") };
+        members.into_iter().map(|member| (self.placed(member.key.clone(), &member.span), member.value)).collect()
+    }
+
+    fn environments(&mut self, entry: &Entry) -> Vec<(Placed<String>, EnvironmentPart)> {
+        let members = self.members(&entry.value, "`environments`");
+        members.iter().map(|member| (self.placed(member.key.clone(), &member.span), self.environment(member))).collect()
+    }
+
+    fn environment(&mut self, entry: &Entry) -> EnvironmentPart {
+        let mut part = EnvironmentPart::default();
+        for member in self.members(&entry.value, &format!("the environment `{}`", entry.key)) {
+            match member.key.as_str() {
+                "tenant" => part.tenant = self.text(&member),
+                "keywords" => part.keywords = self.keywords(&member),
+                "keywords_file" => part.keywords_file = self.text(&member),
+                "credentials" => part.credentials = self.credentials(&member),
+                "protected" => part.protected = self.claim(&member),
+                "allow_delete" => part.allow_delete = self.claim(&member),
+                "only" => part.only = self.texts(&member),
+                "exclude" => part.exclude = self.texts(&member),
+                "protect" => part.protect = self.texts(&member),
+                _ => self.unknown(
+                    &member,
+                    &[
+                        "tenant",
+                        "keywords",
+                        "keywords_file",
+                        "credentials",
+                        "protected",
+                        "allow_delete",
+                        "only",
+                        "exclude",
+                        "protect",
+                    ],
+                ),
+            }
+        }
+        if part.tenant.is_none() {
+            let origin = self.origin(&entry.span);
+            let problem = Problem::error(format!("the environment `{}` names no tenant", entry.key)).at(Some(origin));
+            self.problems.push(problem.hint("write `tenant: my-tenant.eu.auth0.com`, or `tenant: sandbox`"));
+        }
+        part
+    }
+
+    fn credentials(&mut self, entry: &Entry) -> BTreeMap<String, Placed<String>> {
+        let mut names = BTreeMap::new();
+        for member in self.members(&entry.value, "`credentials`") {
+            if let Some(known) = CREDENTIAL_KEYS.iter().find(|known| **known == member.key) {
+                names.extend(self.text(&member).map(|text| ((*known).to_owned(), text)));
+            } else if CREDENTIAL_KEYS.iter().any(|known| known.strip_suffix("_env") == Some(member.key.as_str())) {
+                self.secrets.learn_value(&member.value.to_json());
+                let origin = self.origin(&member.span);
+                let message =
+                    format!("`{}` may not stand in a file: credentials come from environment variables", member.key);
+                let hint = format!("write `{}_env` with the name of a variable", member.key);
+                self.problems.push(Problem::error(message).at(Some(origin)).hint(hint));
+            } else {
+                self.unknown(&member, &CREDENTIAL_KEYS);
+            }
+        }
+        names
+    }
+
+    fn moved(&mut self, entry: &Entry) -> Vec<Placed<Moved>> {
+        let mut moves = Vec::new();
+        for item in self.items(entry) {
+            let mut parts: BTreeMap<String, String> = BTreeMap::new();
+            for member in self.members(&item, "an element of `moved`") {
+                if ["kind", "from", "to"].contains(&member.key.as_str()) {
+                    parts.extend(self.text(&member).map(|text| (member.key.clone(), text.value)));
+                } else {
+                    self.unknown(&member, &["kind", "from", "to"]);
+                }
+            }
+            if let (Some(kind), Some(from), Some(to)) = (parts.remove("kind"), parts.remove("from"), parts.remove("to"))
+            {
+                moves.push(self.placed(Moved { kind, from, to }, &item.span));
+            } else {
+                let origin = self.origin(&item.span);
+                let problem = Problem::error("an element of `moved` needs `kind`, `from` and `to`").at(Some(origin));
+                self.problems.push(problem.hint("write `- { kind: clients, from: Old name, to: New name }`"));
+            }
+        }
+        moves
+    }
+
+    fn hooks(&mut self, entry: &Entry) -> Hooks {
+        let mut hooks = Hooks::default();
+        for member in self.members(&entry.value, "`hooks`") {
+            let commands = |texts: Vec<Placed<String>>| texts.into_iter().map(|text| text.value).collect();
+            match member.key.as_str() {
+                "before_apply" => hooks.before_apply = commands(self.texts(&member)),
+                "after_apply" => hooks.after_apply = commands(self.texts(&member)),
+                _ => self.unknown(&member, &["before_apply", "after_apply"]),
+            }
+        }
+        hooks
+    }
+}

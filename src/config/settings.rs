@@ -1,0 +1,411 @@
+//! What the user wants, apart from the definitions: the project file, one environment of it, and the
+//! environment variables.
+//!
+//! The only reader of the process environment. It finds `tenantctl.yaml`, picks the environment and
+//! gives every other room plain values. Credentials are read when they are asked for, so that
+//! offline commands need none.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::expression::ENV;
+use super::keywords::{Keyword, Keywords};
+use super::project::{self, EnvironmentPart, Hooks, Placed, ProjectFile};
+use super::variables::Variables;
+use super::yaml::{Data, Node};
+use crate::api::auth::{Credentials, SigningAlgorithm};
+use crate::error::{Error, Origin, Problem, Problems, SourceText};
+use crate::files::{self, Files};
+use crate::kinds::Registry;
+use crate::plan::{Moved, Policy};
+use crate::secret::Secrets;
+use crate::tenant::Pattern;
+use crate::text::{did_you_mean, one_of};
+
+/// The project file's name.
+pub const FILE: &str = "tenantctl.yaml";
+
+/// A project: its file, and what is needed to resolve an environment of it.
+#[derive(Debug)]
+pub struct Project {
+    files: Files,
+    file: ProjectFile,
+    source: Arc<SourceText>,
+    variables: Variables,
+    secrets: Secrets,
+}
+
+/// The tenant of an environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// The embedded one.
+    Sandbox,
+    /// A host, or host:port, by HTTPS.
+    Host(String),
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Sandbox => "sandbox",
+            Self::Host(host) => host,
+        })
+    }
+}
+
+/// Everything that is settled for one environment.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The project folder's files.
+    pub files: Files,
+    /// The environment's name.
+    pub environment: String,
+    /// Its tenant.
+    pub target: Target,
+    /// The definitions' path in the project folder, and where the project file says it.
+    pub definitions: Placed<String>,
+    /// Its keywords.
+    pub keywords: Keywords,
+    /// Deletes are changes.
+    pub allow_delete: bool,
+    /// An apply takes a saved plan only.
+    pub protected: bool,
+    /// Only these.
+    pub only: Vec<Pattern>,
+    /// Not these.
+    pub exclude: Vec<Pattern>,
+    /// Never deleted.
+    pub protect: Vec<Pattern>,
+    /// Renames.
+    pub moved: Vec<Moved>,
+    /// Commands around an apply.
+    pub hooks: Hooks,
+    /// A file with certificates to trust, from `SSL_CERT_FILE`.
+    pub ca_bundle: Option<PathBuf>,
+    /// Unknown fields are errors.
+    pub strict: bool,
+    /// The environment variables.
+    pub variables: Variables,
+    credentials: std::collections::BTreeMap<String, Placed<String>>,
+}
+
+/// Reads the environment variables of the process. Those that are not UTF-8 are left out.
+#[must_use]
+pub fn process_variables() -> Variables {
+    Variables::new(
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+    )
+}
+
+impl Project {
+    /// Finds the project file, from a folder (the working directory without one) up, and parses it.
+    ///
+    /// # Errors
+    /// If there is none, or with everything that is wrong in it.
+    pub fn find(directory: Option<&Path>, variables: Variables, secrets: &Secrets) -> Result<Self, Error> {
+        let start = directory.unwrap_or(Path::new("."));
+        let root = files::find_up(start, FILE).ok_or_else(|| {
+            Error::new(format!("no `{FILE}` in `{}` or a folder above it", start.display()))
+                .hint("go to the project's folder, or name it with `-C DIR`")
+        })?;
+        let files = Files::open(&root)?;
+        let source = files.read(FILE)?;
+        let mut problems = Problems::default();
+        let file = project::parse(&source, secrets, &mut problems);
+        if problems.has_errors() {
+            return Err(problems.into());
+        }
+        Ok(Self { files, file, source, variables, secrets: secrets.clone() })
+    }
+
+    /// Gives the names of the environments, in order.
+    #[must_use]
+    pub fn environments(&self) -> Vec<&str> {
+        self.file.environments.iter().map(|(name, _)| name.value.as_str()).collect()
+    }
+
+    /// Settles an environment. Without a name it is the only one.
+    ///
+    /// # Errors
+    /// If there is no such environment, or with everything that is wrong in what it says.
+    pub fn settings(&self, environment: Option<&str>, registry: &Registry) -> Result<Settings, Error> {
+        let (name, part) = self.pick(environment)?;
+        let mut problems = Problems::default();
+        let definitions = self.file.definitions.clone().unwrap_or_else(|| {
+            let problem = Problem::error("the project file names no `definitions`")
+                .at(Some(Origin::new(&self.source, 0..0)))
+                .hint("write `definitions: tenant.yaml`");
+            problems.push(problem);
+            Placed { value: String::new(), origin: Origin::new(&self.source, 0..0) }
+        });
+        let target = part.tenant.as_ref().and_then(|tenant| target(tenant, &mut problems)).unwrap_or(Target::Sandbox);
+        let mut pick = |texts: &[Placed<String>]| patterns(texts, registry, &mut problems);
+        let (only, exclude, mut protect) = (pick(&part.only), pick(&part.exclude), pick(&self.file.protect));
+        protect.extend(pick(&part.protect));
+        for moved in &self.file.moved {
+            known_kind(&moved.value.kind, &moved.origin, registry, &mut problems);
+        }
+        let keywords = self.keywords(part, &mut problems);
+        if problems.has_errors() {
+            return Err(problems.into());
+        }
+        Ok(Settings {
+            files: self.files.clone(),
+            environment: name.to_owned(),
+            target,
+            definitions,
+            keywords,
+            allow_delete: part.allow_delete,
+            protected: part.protected,
+            only,
+            exclude,
+            protect,
+            moved: self.file.moved.iter().map(|moved| moved.value.clone()).collect(),
+            hooks: self.file.hooks.clone(),
+            ca_bundle: self.variables.given("SSL_CERT_FILE").map(PathBuf::from),
+            strict: self.file.strict,
+            variables: self.variables.clone(),
+            credentials: part.credentials.clone(),
+        })
+    }
+
+    fn pick(&self, wanted: Option<&str>) -> Result<(&str, &EnvironmentPart), Error> {
+        let known = self.environments();
+        let named = |name: &str| self.file.environments.iter().find(|(known, _)| known.value == name);
+        let found = match (wanted, self.file.environments.as_slice()) {
+            (_, []) => {
+                return Err(Error::new(format!("`{FILE}` has no environments"))
+                    .hint("add one under `environments`, such as `dev: { tenant: sandbox }`"));
+            }
+            (Some(name), _) => named(name).ok_or_else(|| {
+                let hint = match did_you_mean(name, known.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`? known: {}", one_of(&known)),
+                    None => format!("known: {}", one_of(&known)),
+                };
+                Error::new(format!("there is no environment `{name}` in `{FILE}`")).hint(hint)
+            })?,
+            (None, [only]) => only,
+            (None, _) => {
+                return Err(
+                    Error::new("which environment is meant?").hint(format!("name it with `-e`: {}", one_of(&known)))
+                );
+            }
+        };
+        Ok((found.0.value.as_str(), &found.1))
+    }
+
+    /// Collects the keywords: shared ones, those of files, the environment's own; later ones win.
+    fn keywords(&self, part: &EnvironmentPart, problems: &mut Problems) -> Keywords {
+        let mut keywords = Keywords::default();
+        let mut add = |members: &[(Placed<String>, Node)], problems: &mut Problems| {
+            for (name, node) in members {
+                if let Some(keyword) = self.keyword(name, node, problems) {
+                    keywords.set(&name.value, keyword);
+                }
+            }
+        };
+        add(&self.file.keywords, problems);
+        for file in [&self.file.keywords_file, &part.keywords_file].into_iter().flatten() {
+            match self.files.read(&file.value) {
+                Ok(source) => add(&project::keyword_file(&source, &self.secrets, problems), problems),
+                Err(problem) => {
+                    let origin = problem.origin.clone().or_else(|| Some(file.origin.clone()));
+                    problems.push(problem.at(origin));
+                }
+            }
+        }
+        add(&part.keywords, problems);
+        keywords
+    }
+
+    fn keyword(&self, name: &Placed<String>, node: &Node, problems: &mut Problems) -> Option<Keyword> {
+        let origin = Some(name.origin.clone());
+        if name.value == ENV || name.value.is_empty() {
+            let message = format!("a keyword can't be called `{}`", name.value);
+            let hint = "in expressions `env` stands for the environment variables";
+            problems.push(Problem::error(message).at(origin).hint(hint));
+            return None;
+        }
+        let members: Vec<&str> = match &*node.data {
+            Data::Map(entries) => entries.iter().map(|entry| entry.key.as_str()).collect(),
+            _ => Vec::new(),
+        };
+        let json = node.to_json();
+        let keyword = match (members.as_slice(), json.get("env"), json.get("value"), json.get("secret")) {
+            (["env"], Some(Value::String(variable)), ..) => Keyword {
+                value: self.variables.get(variable).map(Value::from),
+                is_secret: true,
+                variable: Some(variable.clone()),
+                origin,
+            },
+            (["value", "secret"] | ["secret", "value"], _, Some(value), Some(Value::Bool(is_secret))) => {
+                Keyword { value: Some(value.clone()), is_secret: *is_secret, variable: None, origin }
+            }
+            _ => Keyword { value: Some(json), is_secret: false, variable: None, origin },
+        };
+        if let Some(value) = keyword.value.as_ref().filter(|_| keyword.is_secret) {
+            self.secrets.learn_value(value);
+        }
+        Some(keyword)
+    }
+}
+
+impl Settings {
+    /// Reads the credentials from the environment variables.
+    ///
+    /// # Errors
+    /// If none are there: which variables were looked for.
+    pub fn credentials(&self, secrets: &Secrets) -> Result<Credentials, Error> {
+        let named = |key: &str| self.credentials.get(key).map(|name| name.value.as_str());
+        let is_named = !self.credentials.is_empty();
+        let variable = |key: &str, usual: &'static str| match named(key) {
+            Some(name) => Some(name.to_owned()),
+            None if is_named => None,
+            None => Some(usual.to_owned()),
+        };
+        let value = |name: &Option<String>| name.as_deref().and_then(|name| self.variables.given(name));
+        let id = variable("client_id_env", "AUTH0_CLIENT_ID");
+        let secret = variable("client_secret_env", "AUTH0_CLIENT_SECRET");
+        let key = variable("client_signing_key_path_env", "AUTH0_CLIENT_SIGNING_KEY_PATH");
+        let token = variable("access_token_env", "AUTH0_ACCESS_TOKEN");
+        let learned = |text: &str| {
+            secrets.learn(text);
+            SecretString::from(text.to_owned())
+        };
+        if let (Some(client_id), Some(path)) = (value(&id), value(&key)) {
+            let pem = files::read_anywhere(Path::new(path)).map_err(|problem| {
+                Error::new("can't read the private key to sign in with")
+                    .because(problem.message)
+                    .hint(format!("set {} to the path of a PEM file", key.as_deref().unwrap_or_default()))
+            })?;
+            let algorithm = self.algorithm(named("client_signing_algorithm"))?;
+            return Ok(Credentials::PrivateKey { client_id: client_id.to_owned(), pem: learned(&pem.text), algorithm });
+        }
+        if let (Some(client_id), Some(client_secret)) = (value(&id), value(&secret)) {
+            let client_secret = learned(client_secret);
+            return Ok(Credentials::ClientSecret { client_id: client_id.to_owned(), client_secret });
+        }
+        if let Some(token) = value(&token) {
+            return Ok(Credentials::AccessToken(learned(token)));
+        }
+        Err(self.no_credentials(&[id, secret, key, token]))
+    }
+
+    fn no_credentials(&self, looked_for: &[Option<String>]) -> Error {
+        let names: Vec<String> = looked_for
+            .iter()
+            .flatten()
+            .map(|name| {
+                let state = if self.variables.given(name).is_some() { "set" } else { "not set" };
+                format!("{name} ({state})")
+            })
+            .collect();
+        Error::new(format!("no credentials for environment `{}` ({})", self.environment, self.target))
+            .because(format!("looked for the environment variables {}", names.join(", ")))
+            .hint("needed: a client id with a client secret or a private key, or an access token")
+    }
+
+    fn algorithm(&self, written: Option<&str>) -> Result<SigningAlgorithm, Error> {
+        match written.or_else(|| self.variables.given("AUTH0_CLIENT_SIGNING_ALGORITHM")).unwrap_or("RS256") {
+            "RS256" => Ok(SigningAlgorithm::Rs256),
+            "RS384" => Ok(SigningAlgorithm::Rs384),
+            "PS256" => Ok(SigningAlgorithm::Ps256),
+            other => Err(Error::new(format!("`{other}` is no algorithm that Auth0 takes for a private key"))
+                .hint(format!("use {}", one_of(&["RS256", "RS384", "PS256"])))),
+        }
+    }
+
+    /// Gives the planner's policy; flags add to it.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        Policy {
+            environment: self.environment.clone(),
+            tenant: self.target.to_string(),
+            allow_delete: self.allow_delete,
+            only: self.only.clone(),
+            exclude: self.exclude.clone(),
+            protect: self.protect.clone(),
+            moved: self.moved.clone(),
+            rotate: Vec::new(),
+            own_client: None,
+        }
+    }
+}
+
+/// Reads a pattern of addresses, as in the project file and in flags.
+///
+/// # Errors
+/// If its kind is none that is managed.
+pub fn pattern(text: &str, registry: &Registry) -> Result<Pattern, Problem> {
+    let pattern = Pattern::new(text);
+    let is_known = registry.iter().any(|kind| crate::text::fits(pattern.kind(), &kind.name));
+    let is_later = super::layout::OTHER_KINDS.contains(&pattern.kind());
+    if is_known || is_later {
+        return Ok(pattern);
+    }
+    Err(unknown_kind(pattern.kind(), registry))
+}
+
+fn unknown_kind(name: &str, registry: &Registry) -> Problem {
+    let names = registry.names();
+    let hint = match did_you_mean(name, names.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("known kinds: {}", one_of(&names)),
+    };
+    Problem::error(format!("`{name}` is no kind of resource")).hint(hint)
+}
+
+fn known_kind(name: &str, origin: &Origin, registry: &Registry, problems: &mut Problems) {
+    if registry.get(name).is_none() {
+        problems.push(unknown_kind(name, registry).at(Some(origin.clone())));
+    }
+}
+
+fn patterns(texts: &[Placed<String>], registry: &Registry, problems: &mut Problems) -> Vec<Pattern> {
+    let mut found = Vec::new();
+    for text in texts {
+        match pattern(&text.value, registry) {
+            Ok(pattern) => found.push(pattern),
+            Err(problem) => problems.push(problem.at(Some(text.origin.clone()))),
+        }
+    }
+    found
+}
+
+fn target(tenant: &Placed<String>, problems: &mut Problems) -> Option<Target> {
+    if tenant.value == "sandbox" {
+        return Some(Target::Sandbox);
+    }
+    if is_host(&tenant.value) {
+        return Some(Target::Host(tenant.value.to_lowercase()));
+    }
+    let stripped = tenant.value.trim();
+    let stripped = stripped.split_once("://").map_or(stripped, |(_, rest)| rest);
+    let host = stripped.split(['/', '?', '#']).next().unwrap_or_default();
+    let right = if is_host(host) { host } else { "my-tenant.eu.auth0.com" };
+    let message = format!("`{}` is no tenant: it takes a host, or host:port", tenant.value);
+    let problem = Problem::error(message).at(Some(tenant.origin.clone()));
+    problems.push(problem.hint(format!("write `tenant: {right}`, or `tenant: sandbox` for the embedded one")));
+    None
+}
+
+/// Tells whether a text is a host name or an address, with or without a port.
+fn is_host(text: &str) -> bool {
+    let (host, port) = text.rsplit_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let has_dot_or_port = host.contains('.') || port.is_some();
+    has_dot_or_port
+        && host.split('.').all(is_label)
+        && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
+}

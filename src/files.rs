@@ -1,0 +1,299 @@
+//! Reads and writes files: the one user of `std::fs`.
+//!
+//! A [`Files`] reaches inside one folder only; `..` and symbolic links that lead out of it are
+//! problems. Texts are UTF-8 and at most [`LARGEST`] bytes; writes are atomic. It knows nothing of
+//! what the texts mean.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::{Error, Origin, Problem, SourceText};
+
+/// The largest file that is read, in bytes.
+pub const LARGEST: u64 = 64 * 1024 * 1024;
+
+/// Who may read a file that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Everybody (0644).
+    Public,
+    /// The user alone (0600).
+    Private,
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// A file.
+    File,
+    /// A folder.
+    Folder,
+    /// Nothing.
+    Nothing,
+}
+
+/// The files of one folder.
+#[derive(Debug, Clone)]
+pub struct Files {
+    root: PathBuf,
+}
+
+impl Files {
+    /// Opens a folder that is there.
+    ///
+    /// # Errors
+    /// If it is no folder, or can't be entered.
+    pub fn open(root: &Path) -> Result<Self, Error> {
+        let root = fs::canonicalize(root).map_err(|error| {
+            Error::new(format!("can't open the folder `{}`", root.display())).because(words(&error))
+        })?;
+        if root.is_dir() { Ok(Self { root }) } else { Err(Error::new(format!("`{}` is not a folder", root.display()))) }
+    }
+
+    /// Opens a folder, and makes it first if it is not there.
+    ///
+    /// # Errors
+    /// If it can't be made or opened.
+    pub fn create(root: &Path) -> Result<Self, Error> {
+        fs::create_dir_all(root).map_err(|error| {
+            Error::new(format!("can't make the folder `{}`", root.display())).because(words(&error))
+        })?;
+        Self::open(root)
+    }
+
+    /// Gives the folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Tells what stands at a path inside the folder.
+    #[must_use]
+    pub fn entry(&self, path: &str) -> Entry {
+        match self.resolve(path).ok().and_then(|path| fs::metadata(path).ok()) {
+            Some(found) if found.is_dir() => Entry::Folder,
+            Some(_) => Entry::File,
+            None => Entry::Nothing,
+        }
+    }
+
+    /// Reads a text inside the folder.
+    ///
+    /// # Errors
+    /// If it is not there, lies outside the folder, is too large, is no file, or is not UTF-8.
+    pub fn read(&self, path: &str) -> Result<Arc<SourceText>, Problem> {
+        let full = self.resolve(path)?;
+        text(&full, &tidy(path))
+    }
+
+    /// Writes a text inside the folder, atomically; folders on the way are made.
+    ///
+    /// # Errors
+    /// If the path leads out of the folder, or the system refuses.
+    pub fn write(&self, path: &str, text: &str, mode: Mode) -> Result<(), Error> {
+        let full = self.lexical(path)?;
+        let mut ancestor = full.parent().unwrap_or(&self.root);
+        while !ancestor.exists() {
+            ancestor = ancestor.parent().unwrap_or(&self.root);
+        }
+        if !fs::canonicalize(ancestor).is_ok_and(|ancestor| ancestor.starts_with(&self.root)) {
+            return Err(escapes(path).into());
+        }
+        write(&full, text, mode)
+    }
+
+    /// Deletes a file inside the folder, if it is there.
+    ///
+    /// # Errors
+    /// If the path leads out of the folder, or the system refuses.
+    pub fn remove(&self, path: &str) -> Result<(), Error> {
+        if self.entry(path) == Entry::Nothing {
+            return Ok(());
+        }
+        let full = self.resolve(path)?;
+        fs::remove_file(full).map_err(|error| Error::new(format!("can't delete `{path}`")).because(words(&error)))
+    }
+
+    /// Makes a full path and refuses one whose text alone leads out of the folder.
+    fn lexical(&self, path: &str) -> Result<PathBuf, Problem> {
+        let mut full = self.root.clone();
+        for component in Path::new(path).components() {
+            match component {
+                Component::CurDir => {}
+                Component::ParentDir => {
+                    full.pop();
+                }
+                Component::Normal(part) => full.push(part),
+                Component::RootDir | Component::Prefix(_) => full = PathBuf::from(component.as_os_str()),
+            }
+        }
+        if full.starts_with(&self.root) { Ok(full) } else { Err(escapes(path)) }
+    }
+
+    fn resolve(&self, path: &str) -> Result<PathBuf, Problem> {
+        let full = self.lexical(path)?;
+        match fs::canonicalize(&full) {
+            Ok(real) if real.starts_with(&self.root) => Ok(real),
+            Ok(_) => Err(escapes(path)),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                Err(Problem::error(format!("the file `{}` does not exist", tidy(path))))
+            }
+            Err(error) => Err(Problem::error(format!("can't read `{}`: {}", tidy(path), words(&error)))),
+        }
+    }
+}
+
+/// Finds the nearest folder, from `start` up, that has a file of this name.
+#[must_use]
+pub fn find_up(start: &Path, name: &str) -> Option<PathBuf> {
+    let start = fs::canonicalize(start).ok()?;
+    start.ancestors().find(|folder| folder.join(name).is_file()).map(Path::to_path_buf)
+}
+
+/// Reads a text that a person named on the command line or in a variable, wherever it is.
+///
+/// # Errors
+/// As [`Files::read`], but for the place.
+pub fn read_anywhere(path: &Path) -> Result<Arc<SourceText>, Problem> {
+    let name = path.display().to_string();
+    match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(Problem::error(format!("the file `{name}` does not exist")))
+        }
+        _ => text(path, &name),
+    }
+}
+
+/// Writes a text that a person named on the command line, wherever it is, atomically.
+///
+/// # Errors
+/// If the system refuses.
+pub fn write(path: &Path, text: &str, mode: Mode) -> Result<(), Error> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let failed = |error: &std::io::Error| Error::new(format!("can't write `{}`", path.display())).because(words(error));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(|error| failed(&error))?;
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let temporary = folder.join(format!(".{name}.{}.{number}.tmp", std::process::id()));
+    let written = write_new(&temporary, text, mode).and_then(|()| fs::rename(&temporary, path));
+    written.map_err(|error| {
+        let _ = fs::remove_file(&temporary);
+        failed(&error)
+    })
+}
+
+fn write_new(path: &Path, text: &str, mode: Mode) -> std::io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(if mode == Mode::Private { 0o600 } else { 0o644 });
+    }
+    #[cfg(not(unix))]
+    let _ = mode;
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+fn text(path: &Path, name: &str) -> Result<Arc<SourceText>, Problem> {
+    let failed = |error: std::io::Error| Problem::error(format!("can't read `{name}`: {}", words(&error)));
+    let found = fs::metadata(path).map_err(failed)?;
+    if !found.is_file() {
+        return Err(Problem::error(format!("`{name}` is a folder or a device, not a file")));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path).map_err(failed)?.take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(Problem::error(format!("`{name}` is larger than {} MiB", LARGEST / 1024 / 1024))
+            .hint("split it into smaller files"));
+    }
+    String::from_utf8(bytes).map(|text| SourceText::new(name, text)).map_err(|error| not_utf8(name, &error))
+}
+
+fn not_utf8(name: &str, error: &std::string::FromUtf8Error) -> Problem {
+    let at = error.utf8_error().valid_up_to();
+    let byte = error.as_bytes()[at];
+    let source = SourceText::new(name, String::from_utf8_lossy(error.as_bytes()));
+    let end = at + char::REPLACEMENT_CHARACTER.len_utf8();
+    Problem::error(format!("`{name}` is not UTF-8: byte {at} is 0x{byte:02x}"))
+        .at(Some(Origin::new(&source, at..end)))
+        .hint("save the file as UTF-8")
+}
+
+fn escapes(path: &str) -> Problem {
+    Problem::error(format!("the path `{path}` leads out of the project folder"))
+        .hint("files are taken from inside the project folder only; copy the file there")
+}
+
+/// Writes a path the way people do: without `./` and `x/..`.
+fn tidy(path: &str) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for component in Path::new(path).components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                parts.pop();
+            }
+            other => parts.push(other.as_os_str().to_string_lossy().into_owned()),
+        }
+    }
+    parts.join("/").replacen("//", "/", 1)
+}
+
+fn words(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+        ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, Files, Mode, find_up};
+
+    #[test]
+    fn a_text_that_was_written_is_read_again_and_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::open(folder.path()).unwrap();
+        files.write("a/b.yaml", "x: 1\n", Mode::Private).unwrap();
+        let read = files.read("./a/../a/b.yaml").unwrap();
+        assert_eq!((read.name.as_str(), read.text.as_str()), ("a/b.yaml", "x: 1\n"));
+        assert_eq!(std::fs::read_dir(folder.path().join("a")).unwrap().count(), 1);
+        assert_eq!(files.entry("a"), Entry::Folder);
+        assert_eq!(find_up(&folder.path().join("a"), "b.yaml"), Some(files.root().join("a")));
+        files.remove("a/b.yaml").unwrap();
+        assert_eq!(files.entry("a/b.yaml"), Entry::Nothing);
+    }
+
+    #[test]
+    fn paths_that_lead_out_are_problems_for_reads_and_writes() {
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("secret"), "x").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::open(folder.path()).unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(outside.path(), folder.path().join("link")).unwrap();
+        let absolute = outside.path().join("secret");
+        for path in ["../x", "a/../../x", absolute.to_str().unwrap(), "link/secret"] {
+            let message = files.read(path).unwrap_err().message;
+            assert!(message.contains("leads out of the project folder"), "{path}: {message}");
+            assert!(files.write(path, "y", Mode::Public).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_are_a_problem_with_a_place() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.yaml"), b"ok: 1\nbad: \xff\n").unwrap();
+        let problem = Files::open(folder.path()).unwrap().read("a.yaml").unwrap_err();
+        assert_eq!(problem.message, "`a.yaml` is not UTF-8: byte 11 is 0xff");
+        assert_eq!(problem.origin.unwrap().to_string(), "a.yaml:2:6");
+    }
+}
