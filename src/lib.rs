@@ -3,8 +3,10 @@
 pub mod api;
 pub mod cli;
 pub mod error;
+pub mod export;
 pub mod kinds;
 pub mod plan;
+pub mod render;
 pub mod secret;
 pub mod tenant;
 pub mod text;
