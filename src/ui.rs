@@ -129,33 +129,28 @@ impl Ui {
     }
 
     fn error_text(&self, error: &Error, style: Style) -> String {
-        let mut text = String::new();
-        for (at, problem) in error.problems.clone().sorted().iter().enumerate() {
-            text += &match &problem.origin {
-                Some(origin) if at >= DETAILED => {
-                    format!("{}: {}\n", visible(&origin.to_string()), visible(&problem.message))
-                }
-                _ => format!("{}\n\n", self.problem_text(problem, style)),
-            };
-        }
-        let label = |word: &str, ansi: anstyle::Style| match style {
-            Style::Plain => format!("{word}:"),
-            Style::Colour => format!("{ansi}{word}:{ansi:#}"),
-        };
+        let problems = error.problems.clone().sorted();
+        let problems = problems.iter().enumerate().map(|(at, problem)| match &problem.origin {
+            Some(origin) if at >= DETAILED => {
+                let message = self.secrets.hide(&problem.message);
+                format!("{}: {}\n", visible(&origin.to_string()), visible(&message))
+            }
+            _ => format!("{}\n\n", self.problem_text(problem, style)),
+        });
         let red = anstyle::AnsiColor::BrightRed.on_default().bold();
         let cyan = anstyle::AnsiColor::BrightCyan.on_default().bold();
-        let shown = |text: &str| {
-            let hidden = self.secrets.hide(text);
-            hidden.lines().map(visible).collect::<Vec<_>>().join("\n    ")
+        let line = |word: &str, ansi: anstyle::Style, text: &str| {
+            let text = self.secrets.hide(text).lines().map(visible).collect::<Vec<_>>().join("\n    ");
+            match style {
+                Style::Plain => format!("{word}: {text}\n"),
+                Style::Colour => format!("{ansi}{word}:{ansi:#} {text}\n"),
+            }
         };
-        text += &format!("{} {}\n", label("error", red), shown(&error.message));
-        for cause in &error.causes {
-            text += &format!("{} {}\n", label("caused by", red), shown(cause));
-        }
-        if let Some(hint) = &error.hint {
-            text += &format!("{} {}\n", label("hint", cyan), shown(hint));
-        }
-        text
+        problems
+            .chain([line("error", red, &error.message)])
+            .chain(error.causes.iter().map(|cause| line("caused by", red, cause)))
+            .chain(error.hint.iter().map(|hint| line("hint", cyan, hint)))
+            .collect()
     }
 
     /// Asks a question that is answered with yes or no; no is the default.

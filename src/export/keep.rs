@@ -55,9 +55,11 @@ impl Keeper<'_> {
             }
             let member =
                 if field.secret { None } else { self.value(field, found, &format!("{at}/{}", escape(&field.name))) };
-            match member {
-                Some(member) => kept.push((field.name.clone(), member)),
-                None => (is_whole, lost_some) = (is_whole && !field.required, true),
+            if let Some(member) = member {
+                kept.push((field.name.clone(), member));
+            } else {
+                lost_some = true;
+                is_whole &= !field.required;
             }
         }
         kept.sort_by(|(a, _), (b, _)| rank(a).cmp(&rank(b)));

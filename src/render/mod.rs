@@ -62,7 +62,7 @@ pub fn visible(text: &str) -> String {
     for character in text.chars() {
         match character {
             '\t' => shown.push('\t'),
-            hidden if is_hidden(hidden) => shown += &escaped(hidden),
+            hidden if is_hidden(hidden) => shown.extend(escaped(hidden)),
             plain => shown.push(plain),
         }
     }
@@ -79,7 +79,7 @@ fn is_hidden(character: char) -> bool {
 }
 
 /// Writes a character as JSON does, in UTF-16 units.
-fn escaped(character: char) -> String {
+fn escaped(character: char) -> Vec<String> {
     let mut units = [0; 2];
     character.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect()
 }

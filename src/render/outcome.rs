@@ -26,17 +26,17 @@ pub struct Notes<'a> {
 /// Writes what an apply did, with the counts in the last line.
 #[must_use]
 pub fn outcome_text(notes: Notes<'_>, style: Style) -> String {
-    let mut text = String::new();
-    for note in notes.done {
-        text += &format!("{}\n", done_line(note, style));
-    }
+    let mut lines: Vec<String> = notes.done.iter().map(|note| done_line(note, style)).collect();
     for (title, notes) in
         [("Failed", notes.failed), ("Not attempted", notes.not_attempted), ("Still different", notes.differing)]
     {
-        text += &section(title, notes, style);
+        lines.extend(section(title, notes, style));
     }
-    let blank = if text.is_empty() { "" } else { "\n" };
-    format!("{text}{blank}{}\n", style.paint(Tone::Strong, &counts(notes)))
+    if !lines.is_empty() {
+        lines.push(String::new());
+    }
+    lines.extend([style.paint(Tone::Strong, &counts(notes)), String::new()]);
+    lines.join("\n")
 }
 
 /// Writes one change that was made: `clients/Billing worker: created (id)`.
@@ -52,12 +52,11 @@ pub fn done_line((address, action, id): &Note, style: Style) -> String {
     format!("{}: {}{id}", visible(&address.to_string()), style.paint(tone, word))
 }
 
-fn section(title: &str, notes: &[Note], style: Style) -> String {
+fn section(title: &str, notes: &[Note], style: Style) -> Vec<String> {
     if notes.is_empty() {
-        return String::new();
+        return Vec::new();
     }
-    let mut text = format!("\n{}\n", style.paint(Tone::Strong, title));
-    for (address, action, why) in notes {
+    let line = |(address, action, why): &Note| {
         let verb = match action {
             Action::Create => "create",
             Action::Update => "update",
@@ -65,9 +64,9 @@ fn section(title: &str, notes: &[Note], style: Style) -> String {
             Action::Delete => "delete",
         };
         let why: Vec<String> = why.lines().map(visible).collect();
-        text += &format!("  {}: {verb}: {}\n", visible(&address.to_string()), why.join("\n      "));
-    }
-    text
+        format!("  {}: {verb}: {}", visible(&address.to_string()), why.join("\n      "))
+    };
+    [String::new(), style.paint(Tone::Strong, title)].into_iter().chain(notes.iter().map(line)).collect()
 }
 
 fn counts(notes: Notes<'_>) -> String {
@@ -80,16 +79,12 @@ fn counts(notes: Notes<'_>) -> String {
     ];
     let made: Vec<String> =
         made.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
-    let mut text =
+    let made =
         if made.is_empty() { "Nothing was written.".to_owned() } else { format!("Applied: {}.", made.join(", ")) };
-    for (notes, word) in
-        [(notes.failed, "failed"), (notes.not_attempted, "not attempted"), (notes.differing, "still different")]
-    {
-        if !notes.is_empty() {
-            text += &format!(" {} {word}.", plural(notes.len(), "change"));
-        }
-    }
-    text
+    let rest = [(notes.failed, "failed"), (notes.not_attempted, "not attempted"), (notes.differing, "still different")];
+    let rest = rest.iter().filter(|(notes, _)| !notes.is_empty());
+    let sentences = rest.map(|(notes, word)| format!("{} {word}.", plural(notes.len(), "change")));
+    std::iter::once(made).chain(sentences).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

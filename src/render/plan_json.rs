@@ -55,7 +55,7 @@ mod tests {
             any::<bool>().prop_map(Value::from),
             any::<i64>().prop_map(Value::from),
             any::<u64>().prop_map(Value::from),
-            (-1_000_000i32..1_000_000).prop_map(|thousandths| Value::from(f64::from(thousandths) / 1000.0)),
+            (-1_000_000i32..1_000_000).prop_map(|minutes| Value::from(f64::from(minutes) / 60.0)),
             any::<String>().prop_map(Value::from),
         ];
         leaf.prop_recursive(3, 12, 4, |inner| {

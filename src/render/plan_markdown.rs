@@ -64,9 +64,9 @@ impl Page {
         lines.iter().filter(|line| !self.add(&format!("- {}\n", inert(line)))).count()
     }
 
-    fn end(mut self, left_out: usize) -> String {
+    fn end(self, left_out: usize) -> String {
         if left_out > 0 {
-            self.text += &format!("\n_{left_out} more did not fit; `tenantctl plan` shows all._\n");
+            return format!("{}\n_{left_out} more did not fit; `tenantctl plan` shows all._\n", self.text);
         }
         self.text
     }
@@ -94,7 +94,7 @@ fn inert(text: &str) -> String {
     for character in text.chars() {
         match character {
             '&' | '<' | '>' | '`' | '|' | '*' | '_' | '[' | ']' | '(' | ')' | '#' | '~' | '\\' | '@' | '!' | '+'
-            | '-' | '$' | '"' | '\'' => shown += &format!("&#{};", u32::from(character)),
+            | '-' | '$' | '"' | '\'' => shown.extend(["&#", &u32::from(character).to_string(), ";"]),
             // A bare address would become a link.
             ':' => shown += "&#58;",
             plain => shown.push(plain),

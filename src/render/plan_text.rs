@@ -23,36 +23,33 @@ const ALIGNED: usize = 40;
 #[must_use]
 pub fn plan_text(plan: &Plan, style: Style) -> String {
     let title = format!("Plan for {} ({})", visible(&plan.environment), visible(&plan.tenant));
-    let mut text = format!("{}\n", style.paint(Tone::Strong, &title));
+    let mut lines = vec![style.paint(Tone::Strong, &title)];
     for change in &plan.changes {
-        text += &format!("\n{}\n", indented(&change_title(change, style), 2));
-        for line in edit_lines(&change.fields, style) {
-            text += &format!("{}\n", indented(&line, 6));
-        }
+        lines.extend([String::new(), indented(&change_title(change, style), 2)]);
+        lines.extend(edit_lines(&change.fields, style).iter().map(|line| indented(line, 6)));
     }
     if !plan.held.is_empty() {
-        text += &section("Held back", held_lines(&plan.held, style), style);
-        text += &held_hint(&plan.held).map_or(String::new(), |hint| format!("  hint: {hint}\n"));
+        lines.extend(section("Held back", &held_lines(&plan.held, style), style));
+        lines.extend(held_hint(&plan.held).map(|hint| format!("  hint: {hint}")));
     }
     if !plan.secrets.is_empty() {
-        text += &section("Secrets", secret_lines(plan), style);
+        lines.extend(section("Secrets", &secret_lines(plan), style));
     }
-    format!("{text}\n{}\n", style.paint(Tone::Strong, &summary(plan)))
+    lines.extend([String::new(), style.paint(Tone::Strong, &summary(plan)), String::new()]);
+    lines.join("\n")
 }
 
 /// Writes the counts of a plan in one line.
 #[must_use]
 pub fn summary(plan: &Plan) -> String {
     let Summary { create, update, replace, delete, held, unchanged, unmanaged, .. } = plan.summary;
-    let mut text = if plan.is_empty() {
+    let changes = if plan.is_empty() {
         "No changes.".to_owned()
     } else {
         format!("Plan: {create} to create, {update} to update, {replace} to replace, {delete} to delete.")
     };
-    if held > 0 {
-        text += &format!(" {held} held back.");
-    }
-    text + &format!(" {unchanged} unchanged, {unmanaged} unmanaged.")
+    let held = if held > 0 { format!(" {held} held back.") } else { String::new() };
+    format!("{changes}{held} {unchanged} unchanged, {unmanaged} unmanaged.")
 }
 
 /// Says what would let the held changes through, where a flag does.
@@ -86,12 +83,9 @@ pub(super) fn secret_lines(plan: &Plan) -> Vec<String> {
     plan.secrets.iter().map(line).collect()
 }
 
-fn section(title: &str, lines: Vec<String>, style: Style) -> String {
-    let mut text = format!("\n{}\n", style.paint(Tone::Strong, title));
-    for line in lines {
-        text += &format!("{}\n", indented(&line, 2));
-    }
-    text
+fn section(title: &str, lines: &[String], style: Style) -> Vec<String> {
+    let head = [String::new(), style.paint(Tone::Strong, title)];
+    head.into_iter().chain(lines.iter().map(|line| indented(line, 2))).collect()
 }
 
 fn indented(line: &str, by: usize) -> String {
@@ -186,7 +180,7 @@ fn is_wide(value: &Value) -> bool {
 
 /// Compares two values by lines: texts as they are, all else as JSON.
 fn wide_diff(before: Option<&Value>, after: &Value, style: Style) -> Vec<String> {
-    let lines = |value: &Value| json_lines(value).iter().map(|line| format!("{line}\n")).collect::<String>();
+    let lines = |value: &Value| json_lines(value).join("\n") + "\n";
     match (before, after) {
         (None, Value::String(after)) => text_diff("", after, style),
         (Some(Value::String(before)), Value::String(after)) => text_diff(before, after, style),

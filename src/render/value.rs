@@ -21,7 +21,7 @@ pub(super) fn json_lines(value: &Value) -> Vec<String> {
 }
 
 fn shown_json(text: &str) -> String {
-    text.chars().map(|c| if is_hidden(c) { escaped(c) } else { c.to_string() }).collect()
+    text.chars().map(|c| if is_hidden(c) { escaped(c).concat() } else { c.to_string() }).collect()
 }
 
 /// Writes a member of a set: a plain word as it is, anything else as JSON.
@@ -43,18 +43,17 @@ fn is_plain(text: &str) -> bool {
 
 /// Writes a JSON Pointer as people write paths: `a.b[0]["c.d"]`.
 pub(super) fn path(pointer: &str) -> String {
-    let mut path = String::new();
-    for part in pointer.split('/').skip(1) {
+    let shown = |(at, part): (usize, &str)| {
         let part = part.replace("~1", "/").replace("~0", "~");
         if !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()) {
-            path += &format!("[{part}]");
+            format!("[{part}]")
         } else if !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-')) {
-            path += if path.is_empty() { "" } else { "." };
-            path += &part;
+            format!("{}{part}", if at == 0 { "" } else { "." })
         } else {
-            path += &format!("[{}]", json(&Value::from(part)));
+            format!("[{}]", json(&Value::from(part)))
         }
-    }
+    };
+    let path: String = pointer.split('/').skip(1).enumerate().map(shown).collect();
     if path.is_empty() { "(all)".to_owned() } else { path }
 }
 
