@@ -118,10 +118,10 @@ pub struct Edit {
     /// Where, as a JSON Pointer (RFC 6901) into the object.
     pub path: String,
     /// The live value; missing for an add, and for a secret.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub before: Option<Value>,
     /// The desired value; missing for a remove, and for a secret.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub after: Option<Value>,
     /// Both values are secret and not in here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -132,6 +132,11 @@ pub struct Edit {
     /// Where the desired value stands in the files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
+}
+
+/// Reads a value that is there: a null is a value, not a missing one.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// How the members of a set change, in canonical order.

@@ -1,0 +1,179 @@
+//! The one-file layout that the Deploy CLI reads and writes: `tenant.yaml` and companion files.
+//!
+//! Last room on the way from a live tenant to files. References are names already; kinds that could
+//! not be read are not in the tenant's map, and so not in the file. The same tenant gives the same
+//! bytes, whatever the order of the answers it was made from.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use super::file_name::{Taken, sanitised};
+use super::keep::{Keeper, LeftOut};
+use super::yaml::yaml;
+use crate::error::{Error, Problem};
+use crate::kinds::Registry;
+use crate::kinds::kind::{Companion, Kind};
+use crate::tenant::{Address, Object, Tenant, fill};
+
+/// The name of the file that holds all kinds.
+const MAIN: &str = "tenant.yaml";
+
+/// What an export is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Each object keeps the API's handle.
+    pub with_ids: bool,
+    /// The id of the application that tenantctl signs in with: it and its grants are left out.
+    pub own_client: Option<String>,
+}
+
+/// One file to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Where, below the folder that the user named.
+    pub path: PathBuf,
+    /// What stands in it.
+    pub text: String,
+}
+
+/// The files, and what a user should know of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exported {
+    /// The main file first, then its companions by path.
+    pub files: Vec<File>,
+    /// Warnings: what is left out, and what can't be told apart by name.
+    pub problems: Vec<Problem>,
+}
+
+/// Lays a tenant out as files.
+///
+/// # Errors
+/// If a value can't be written as YAML; none is known.
+pub fn files(registry: &Registry, tenant: &Tenant, options: &Options) -> Result<Exported, Error> {
+    let mut export = Export { companions: Vec::new(), taken: Taken::default(), problems: Vec::new() };
+    let mut document = BTreeMap::new();
+    for kind in registry.iter().filter(|kind| !tenant.unreadable.contains_key(&kind.name)) {
+        let Some(objects) = tenant.kinds.get(&kind.name) else { continue };
+        let mut objects: Vec<&Object> = objects
+            .iter()
+            .filter(|object| !kind.system.iter().any(|condition| condition.fits(&object.value)))
+            .filter(|object| !is_own(registry, tenant, kind, object, options.own_client.as_deref()))
+            .collect();
+        objects.sort_by_key(|object| (&object.address, &object.id));
+        if let Some(value) = export.kind(kind, &objects, options) {
+            document.insert(kind.name.clone(), value);
+        }
+    }
+    let document = Value::Object(document.into_iter().collect());
+    let text = yaml(&document).map_err(|cause| Error::new("the tenant could not be written as YAML").because(cause))?;
+    let mut files = export.companions;
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files.insert(0, File { path: PathBuf::from(MAIN), text });
+    Ok(Exported { files, problems: export.problems })
+}
+
+/// Tells whether an object is, or belongs to, the application that tenantctl signs in with.
+fn is_own(registry: &Registry, tenant: &Tenant, kind: &Kind, object: &Object, own: Option<&str>) -> bool {
+    let (Some(own), Some(name)) = (own, &kind.own) else { return false };
+    let value = object.value.get(name).and_then(Value::as_str);
+    if kind.id.as_ref() == Some(name) {
+        return object.id.as_deref().or(value) == Some(own);
+    }
+    // References hold names by now, but for objects that share theirs.
+    let referred = kind.fields.get(name).and_then(|field| registry.get(&field.reference.as_ref()?.kind));
+    let named = referred.and_then(|kind| tenant.objects(&kind.name).iter().find(|it| it.id.as_deref() == Some(own)));
+    value.is_some_and(|value| value == own || named.is_some_and(|named| named.address.name == value))
+}
+
+struct Export {
+    companions: Vec<File>,
+    taken: Taken,
+    problems: Vec<Problem>,
+}
+
+impl Export {
+    /// Writes down the objects of a kind; nothing where the one object of a singleton is missing.
+    fn kind(&mut self, kind: &Kind, objects: &[&Object], options: &Options) -> Option<Value> {
+        let mut count: BTreeMap<&Address, usize> = BTreeMap::new();
+        for object in objects {
+            *count.entry(&object.address).or_default() += 1;
+        }
+        let mut unknown = LeftOut::default().unknown;
+        let mut values = Vec::new();
+        for object in objects {
+            let is_pinned = options.with_ids || count[&object.address] > 1;
+            let (value, left) = self.object(kind, object, kind.id.as_deref().filter(|_| is_pinned));
+            values.push(Value::Object(value));
+            unknown.extend(left.unknown);
+            for pointer in left.incomplete {
+                let field = pointer.trim_start_matches('/').replace('/', ".");
+                self.problems.push(
+                    Problem::warning(format!("{}: `{field}` is left out: it needs secrets", object.address))
+                        .hint("secrets are never exported; add it to the file with markers in their place"),
+                );
+            }
+        }
+        for (address, count) in count.iter().filter(|(_, count)| **count > 1) {
+            let id = kind.id.as_deref().unwrap_or("id");
+            self.problems.push(
+                Problem::warning(format!("{address}: {count} objects have this name"))
+                    .hint(format!("each keeps its `{id}` in the file, which tells them apart")),
+            );
+        }
+        for pointer in unknown {
+            let field = pointer.trim_start_matches('/').replace('/', ".");
+            self.problems
+                .push(Problem::warning(format!("{}: `{field}` is left out: the field is not known", kind.name)));
+        }
+        if kind.singleton { values.into_iter().next() } else { Some(Value::Array(values)) }
+    }
+
+    /// Writes down one object.
+    fn object(&mut self, kind: &Kind, object: &Object, pin: Option<&str>) -> (Map<String, Value>, LeftOut) {
+        let mut source = object.value.clone();
+        if let (Some(pin), Some(id)) = (pin, &object.id) {
+            source.insert(pin.to_owned(), Value::from(id.clone()));
+        }
+        let mut companion = |companion: &Companion, text: &str| self.companion(companion, &object.value, text);
+        let mut keeper = Keeper { pin, left: LeftOut::default(), companion: &mut companion };
+        let value = keeper.object(&kind.fields, &source);
+        (value, keeper.left)
+    }
+
+    /// Puts a text into a file of its own, and gives the path that the field then holds.
+    fn companion(&mut self, companion: &Companion, object: &Map<String, Value>, text: &str) -> Option<String> {
+        // A companion file has no way to write such marks other than as they are, and they would be
+        // replaced; the main file has escapes.
+        if holds_marker(text) {
+            return None;
+        }
+        let name = |suffix: &str| {
+            fill(&companion.name, |field| {
+                let text =
+                    object.get(field).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+                Some(sanitised(&text.unwrap_or_default()) + suffix)
+            })
+        };
+        let folder = &companion.folder;
+        let path = self.taken.free(|suffix| format!("{folder}/{}", name(suffix)));
+        let name = path.rsplit('/').next().unwrap_or_default().to_owned();
+        self.companions.push(File { path: PathBuf::from(&path), text: text.to_owned() });
+        Some(format!("./{name}"))
+    }
+}
+
+/// Tells whether keyword replacement could find a marker in a text: two marks with something
+/// between them on one line.
+fn holds_marker(text: &str) -> bool {
+    text.lines().any(|line| {
+        ["##", "@@"].iter().any(|mark| {
+            let first = line.find(mark).map(|at| at + mark.len());
+            first.is_some_and(|from| line[from..].contains(mark))
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests;
