@@ -36,6 +36,7 @@ use pace::Repeat;
 use transport::Content;
 use wire::{Answered, Request, Wire};
 
+pub(crate) use fetch::{encoded, object, unreadable};
 pub use tls::Roots;
 pub use wire::Stats;
 
