@@ -55,7 +55,7 @@ pub enum SigningAlgorithm {
 /// section 1).
 const ASSERTION_LIFE: u64 = 60;
 /// A token is renewed this long before its end.
-const MARGIN: Duration = Duration::from_mins(1);
+const MARGIN: Duration = Duration::from_secs(60);
 
 impl Credentials {
     /// Gives the id of the application that signs in; of a ready token, the one that it was made

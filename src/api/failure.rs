@@ -24,13 +24,13 @@ pub enum Cause {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// The call, such as `PATCH /clients/abc`.
-    pub call: String,
+    pub call: Box<str>,
     /// What it means.
     pub cause: Cause,
     /// The status of the last answer, if there was one.
     pub status: Option<u16>,
     /// The API's code, such as `insufficient_scope`.
-    pub code: Option<String>,
+    pub code: Option<Box<str>>,
     /// What happened, with the API's own message.
     pub message: String,
     /// Why, outermost first.
@@ -57,7 +57,7 @@ impl Failure {
     #[must_use]
     pub fn new(call: &str, cause: Cause, message: impl Into<String>) -> Self {
         Self {
-            call: call.to_owned(),
+            call: call.into(),
             cause,
             status: None,
             code: None,
@@ -96,7 +96,7 @@ impl Failure {
             ..Self::new(call, cause_of(status), format!("the API answered {status}{code}: {message}"))
         };
         let hint = hint(status, &said);
-        Self { code: said.code, hint, ..failure }
+        Self { code: said.code.map(String::into_boxed_str), hint, ..failure }
     }
 
     /// Makes the failure of a request for a token from its answer.
@@ -172,10 +172,10 @@ struct Said {
 fn said(body: &Value) -> Said {
     let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
     let is_oauth = body.get("statusCode").is_none() && body.get("message").is_none();
-    match is_oauth {
-        true => Said { code: text("error"), message: text("error_description").or_else(|| text("error")) },
-        false => Said { code: text("errorCode"), message: text("message").or_else(|| text("error")) },
+    if is_oauth {
+        return Said { code: text("error"), message: text("error_description").or_else(|| text("error")) };
     }
+    Said { code: text("errorCode"), message: text("message").or_else(|| text("error")) }
 }
 
 fn hint(status: u16, said: &Said) -> Option<String> {

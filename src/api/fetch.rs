@@ -93,7 +93,7 @@ impl Client {
         after: usize,
     ) -> (Ask, usize, Result<Value, Failure>) {
         let bucket = list.bucket.as_deref().unwrap_or_default();
-        let query = Query { path: &list.path, query: &query, bucket };
+        let query = Query { path: &list.path, pairs: &query, bucket };
         (ask, after, self.read(&query, after).await)
     }
 
@@ -106,7 +106,7 @@ impl Client {
     ) -> Result<Map<String, Value>, Failure> {
         debug_assert_eq!(get.method, Method::Get, "a read is a GET");
         let path = id.map_or_else(|| get.path.clone(), |id| get.path.replace("{id}", &encoded(id)));
-        let query = Query { path: &path, query: &[], bucket: get.bucket.as_deref().unwrap_or_default() };
+        let query = Query { path: &path, pairs: &[], bucket: get.bucket.as_deref().unwrap_or_default() };
         match self.read(&query, after).await? {
             Value::Object(value) => Ok(value),
             _ => Err(Failure::new(&format!("GET {path}"), Cause::Refused, "the answer is not an object")
@@ -132,12 +132,10 @@ pub(crate) fn object(kind: &Kind, value: Map<String, Value>) -> Object {
 
 /// Percent-encodes a handle for a path (RFC 3986, section 3.3); ids such as `auth0|5f` need it.
 pub(crate) fn encoded(id: &str) -> String {
-    let mut text = String::new();
-    for byte in id.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => text.push(char::from(byte)),
-            _ => text += &format!("%{byte:02X}"),
-        }
-    }
-    text
+    id.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
 }

@@ -103,7 +103,7 @@ impl std::fmt::Debug for Client {
 /// What a read asks for.
 struct Query<'a> {
     path: &'a str,
-    query: &'a [(String, String)],
+    pairs: &'a [(String, String)],
     bucket: &'a str,
 }
 
@@ -198,7 +198,7 @@ impl Client {
             call: &name,
             method: Method::Get,
             path: &path,
-            query: query.query,
+            query: query.pairs,
             content: &|| Ok(Content::Nothing),
             bearer: None,
             repeat: Repeat::Always,

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Most attempts at one request, the first included.
 pub const MOST_ATTEMPTS: u32 = 5;
 /// Most waiting for one request.
-pub const MOST_WAITING: Duration = Duration::from_mins(1);
+pub const MOST_WAITING: Duration = Duration::from_secs(60);
 
 /// How long the others wait for the answer of a request that went alone.
 const PROBE: Duration = Duration::from_secs(1);
@@ -110,7 +110,7 @@ pub enum Next {
 #[must_use]
 pub fn next(attempt: &Attempt) -> Next {
     let worth = match (attempt.ended, attempt.repeat) {
-        (Ended::Answered(429), _) | (Ended::Unsent, _) => true,
+        (Ended::Answered(429) | Ended::Unsent, _) => true,
         (Ended::Answered(408 | 500..), repeat) => repeat == Repeat::Always && attempt.ended != Ended::Answered(501),
         (Ended::Garbled | Ended::Lost, repeat) => repeat == Repeat::Always,
         (Ended::Answered(_), _) => false,
@@ -131,14 +131,14 @@ pub fn next(attempt: &Attempt) -> Next {
         Some(told) => told + FIRST_BACKOFF.mul_f64(attempt.jitter.clamp(0.0, 1.0)),
         None => backoff(attempt.number, attempt.jitter),
     };
-    match attempt.waited + wait > MOST_WAITING {
-        false => Next::Wait(wait),
-        true => Next::GiveUp(format!(
-            "the API asks to wait {} more, and tenantctl waits {} at most for one request",
-            words(wait),
-            words(MOST_WAITING)
-        )),
+    if attempt.waited + wait <= MOST_WAITING {
+        return Next::Wait(wait);
     }
+    Next::GiveUp(format!(
+        "the API asks to wait {} more, and tenantctl waits {} at most for one request",
+        words(wait),
+        words(MOST_WAITING)
+    ))
 }
 
 /// Gives the time before the next attempt where the server named none: it doubles, and half of it

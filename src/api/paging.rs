@@ -95,7 +95,11 @@ impl<'a> Reading<'a> {
         match ask {
             Ask::All => {}
             Ask::Page(page) => {
-                query.extend([pair("page", &page.to_string()), pair("per_page", &size), pair("include_totals", "true")])
+                query.extend([
+                    pair("page", &page.to_string()),
+                    pair("per_page", &size),
+                    pair("include_totals", "true"),
+                ]);
             }
             Ask::After(mark) => {
                 query.push(pair("take", &size));
@@ -134,11 +138,16 @@ impl<'a> Reading<'a> {
             self.by_marks = true;
             return vec![Ask::After(None)];
         }
-        match page.items.len() as u64 {
-            seen if seen >= total => Vec::new(),
-            // The answer's own `limit` counts: pages as large as we asked for may not exist.
-            _ => (1..total.div_ceil(page.limit.unwrap_or(self.size).max(1))).map(Ask::Page).collect(),
+        self.other_pages(page, total)
+    }
+
+    /// Gives the pages after the first. The answer's own `limit` counts: pages as large as we asked
+    /// for may not exist.
+    fn other_pages(&self, first: &Page, total: u64) -> Vec<Ask> {
+        if first.items.len() as u64 >= total {
+            return Vec::new();
         }
+        (1..total.div_ceil(first.limit.unwrap_or(self.size).max(1))).map(Ask::Page).collect()
     }
 
     /// Decides after a page of which it is not known how many follow.
@@ -148,10 +157,7 @@ impl<'a> Reading<'a> {
     fn after_page(&self, number: u64, page: &Page) -> Vec<Ask> {
         let is_known = !self.totals.is_empty() || page.total.is_some() && number > 0;
         let is_short = page.limit.is_some_and(|limit| (page.items.len() as u64) < limit);
-        match is_known || is_short || !self.brings_new(page) {
-            true => Vec::new(),
-            false => vec![Ask::Page(number + 1)],
-        }
+        if is_known || is_short || !self.brings_new(page) { Vec::new() } else { vec![Ask::Page(number + 1)] }
     }
 
     /// Decides after a page of a list that is read by marks.
@@ -163,18 +169,21 @@ impl<'a> Reading<'a> {
                 Err(format!("the API gave the mark `{next}` twice, so the list has no end"))
             }
             Some(next) => Ok(vec![Ask::After(Some(next.clone()))]),
-            None if is_first && page.total.is_some_and(|total| total > page.items.len() as u64) => {
-                self.by_marks = false;
-                Ok(self.after_first(page))
-            }
-            None => Ok(Vec::new()),
+            // A stand-in that knows page numbers only.
+            None => match page.total.filter(|total| is_first && *total > page.items.len() as u64) {
+                Some(total) => {
+                    self.by_marks = false;
+                    Ok(self.other_pages(page, total))
+                }
+                None => Ok(Vec::new()),
+            },
         }
     }
 
     fn brings_new(&self, page: &Page) -> bool {
-        let seen = unique(self.items.iter().flat_map(|(_, items)| items), self.id).len();
-        let with = self.items.iter().flat_map(|(_, items)| items).chain(&page.items);
-        unique(with, self.id).len() > seen
+        let before = self.items.iter().flat_map(|(_, items)| items);
+        let seen: HashSet<String> = before.map(|item| handle(item, self.id)).collect();
+        page.items.iter().any(|item| !seen.contains(&handle(item, self.id)))
     }
 
     /// Takes the refusal of a query: gives what to ask in its place, if there is something.
@@ -192,18 +201,17 @@ impl<'a> Reading<'a> {
     /// Ends the reading, when everything asked for was answered.
     #[must_use]
     pub fn finish(&mut self) -> Finish {
-        let found = unique(self.items.iter().flat_map(|(_, items)| items), self.id);
-        let is_whole = self.by_marks
-            || match self.totals.iter().collect::<Vec<_>>().as_slice() {
-                [] => true,
-                [total] => **total == found.len() as u64,
-                _ => false,
-            };
-        if is_whole {
-            return Finish::Complete(found.into_iter().cloned().collect());
+        let mut pages = std::mem::take(&mut self.items);
+        pages.sort_by_key(|(ask, _)| if let Ask::Page(number) = ask { *number } else { u64::MAX });
+        let mut seen = HashSet::new();
+        let items = pages.into_iter().flat_map(|(_, items)| items);
+        let found: Vec<Item> = items.filter(|item| seen.insert(handle(item, self.id))).collect();
+        let totals: Vec<u64> = self.totals.iter().copied().collect();
+        if self.by_marks || totals.is_empty() || totals == [found.len() as u64] {
+            return Finish::Complete(found);
         }
         if self.is_second {
-            let totals: Vec<String> = self.totals.iter().map(u64::to_string).collect();
+            let totals: Vec<String> = totals.iter().map(u64::to_string).collect();
             return Finish::Failed(format!(
                 "the list is not complete: the API says {} and gave {}, two times",
                 totals.join(", then "),
@@ -216,15 +224,10 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Gives each object once, by its handle, or as a whole where it has none.
-fn unique<'a>(items: impl Iterator<Item = &'a Item>, id: Option<&str>) -> Vec<&'a Item> {
-    let mut seen = HashSet::new();
-    items
-        .filter(|item| {
-            let handle = id.and_then(|id| item.get(id)).and_then(Value::as_str).map(str::to_owned);
-            seen.insert(handle.unwrap_or_else(|| Value::Object((*item).clone()).to_string()))
-        })
-        .collect()
+/// Tells objects of a list apart: by their handle, or as a whole where they have none.
+fn handle(item: &Item, id: Option<&str>) -> String {
+    let handle = id.and_then(|id| item.get(id)).and_then(Value::as_str).map(str::to_owned);
+    handle.unwrap_or_else(|| Value::Object(item.clone()).to_string())
 }
 
 #[derive(Debug)]

@@ -45,10 +45,10 @@ impl Server {
         let (page, limit) = (number("page").unwrap(), number("per_page").unwrap().min(self.cap));
         let start = (page * limit).min(self.count);
         let items = things(start..(start + limit).min(self.count));
-        match self.envelope {
-            true => json!({"start": start, "limit": limit, "total": self.count, "things": items}),
-            false => Value::Array(items),
+        if self.envelope {
+            return json!({"start": start, "limit": limit, "total": self.count, "things": items});
         }
+        Value::Array(items)
     }
 }
 
@@ -63,13 +63,13 @@ fn read(list: &List, answer: impl Fn(usize, &[(String, String)]) -> Value) -> (F
             requests += 1;
             more.extend(reading.answered(ask, answer(requests, &reading.query(ask))).unwrap());
         }
-        asks = match more.is_empty() {
-            false => more,
-            true => match reading.finish() {
-                Finish::Again(asks) => asks,
+        asks = more;
+        if asks.is_empty() {
+            match reading.finish() {
+                Finish::Again(again) => asks = again,
                 end => return (end, requests, rounds),
-            },
-        };
+            }
+        }
     }
 }
 
@@ -83,8 +83,9 @@ fn count(finish: &Finish) -> usize {
 #[test]
 fn every_list_is_read_to_its_end_with_the_requests_that_it_needs() {
     use Paging::{Checkpoint, Page};
-    let cases: [(&[Paging], u64, u64, bool, usize, usize); 12] = [
-        // paging, objects, largest page, totals, requests, rounds
+    /// Paging, objects, largest page, totals; requests, rounds.
+    type Case = (&'static [Paging], u64, u64, bool, usize, usize);
+    let cases: [Case; 12] = [
         (&[Page], 0, 100, true, 1, 1),
         (&[Page], 100, 100, true, 1, 1),
         (&[Page], 101, 100, true, 2, 2),
@@ -146,6 +147,18 @@ fn a_mark_in_the_answer_to_a_page_number_is_followed() {
         _ => json!({"things": things(2..3)}),
     });
     assert_eq!((count(&finish), requests), (3, 2));
+}
+
+#[test]
+fn a_stand_in_that_knows_no_marks_is_read_by_page_numbers() {
+    for total in [150, 1500] {
+        let server = Server { count: total, cap: 100, envelope: true };
+        let (finish, requests, rounds) = read(&list(&[Paging::Checkpoint, Paging::Page]), |_, query| {
+            let first = [("page".to_owned(), "0".to_owned()), ("per_page".to_owned(), "100".to_owned())];
+            server.answer(if query.iter().any(|(name, _)| name == "take") { &first } else { query })
+        });
+        assert_eq!((count(&finish) as u64, requests as u64, rounds), (total, total.div_ceil(100), 2));
+    }
 }
 
 #[test]

@@ -157,10 +157,10 @@ fn serve(stream: &TcpStream, log: &Mutex<Vec<Asked>>, handler: &Handler) {
         let body = if status == 204 { String::new() } else { body };
         let mut head = format!("HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\n");
         if status != 204 {
-            head += &format!("content-length: {}\r\n", body.len());
+            head = format!("{head}content-length: {}\r\n", body.len());
         }
         for (name, value) in headers {
-            head += &format!("{name}: {value}\r\n");
+            head = format!("{head}{name}: {value}\r\n");
         }
         if (&*stream).write_all(format!("{head}\r\n{body}").as_bytes()).is_err() {
             return;

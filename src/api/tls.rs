@@ -14,7 +14,7 @@ use crate::error::Error;
 
 const CONNECT: Duration = Duration::from_secs(10);
 const READ: Duration = Duration::from_secs(30);
-const WHOLE: Duration = Duration::from_mins(2);
+const WHOLE: Duration = Duration::from_secs(120);
 
 /// Certificates in PEM that are trusted besides the system's.
 #[derive(Debug, Clone)]

@@ -116,11 +116,9 @@ fn unanswered(call: &str, url: &str, error: &reqwest::Error) -> Exchange {
         return unsent(format!("`{host}` can't be asked"), "check the tenant's domain: it is a host name", false);
     }
     if !error.is_connect() {
-        let message = match error.is_timeout() {
-            true => "no answer came in time",
-            false => "the connection broke before the answer came",
-        };
-        let failure = failed(Cause::Unknown, message.to_owned());
+        let late = "no answer came in time";
+        let broken = "the connection broke before the answer came";
+        let failure = failed(Cause::Unknown, if error.is_timeout() { late } else { broken }.to_owned());
         return Exchange::None { ended: Ended::Lost, failure, may_help: true };
     }
     if error.is_dns() {

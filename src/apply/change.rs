@@ -39,6 +39,11 @@ pub(super) struct Work<'a> {
     wrote: bool,
 }
 
+/// An object that was made: its handle, if its kind has one.
+struct Made {
+    id: Option<String>,
+}
+
 /// What came of a change.
 pub(super) struct Ended {
     pub(super) result: Result<Option<String>, Error>,
@@ -81,7 +86,7 @@ impl<'a> Work<'a> {
         }
         let call = self.filled(call, id.as_deref())?;
         if self.is_create(&call) {
-            *id = self.create(&call).await?;
+            *id = self.create(&call).await?.id;
             return Ok(());
         }
         match self.send(&call).await {
@@ -126,10 +131,10 @@ impl<'a> Work<'a> {
     }
 
     /// Makes an object, once.
-    async fn create(&mut self, call: &Call) -> Result<Option<String>, Error> {
+    async fn create(&mut self, call: &Call) -> Result<Made, Error> {
         let lost = match self.send(call).await {
             Ok(answer) => match self.made(&answer) {
-                Some(id) => return Ok(id),
+                Some(made) => return Ok(made),
                 None => {
                     Failure::new(&format!("{call:?}"), Cause::Unknown, "the answer does not tell the new object's id")
                 }
@@ -137,15 +142,15 @@ impl<'a> Work<'a> {
             Err(failure) if failure.cause == Cause::Unknown => failure,
             Err(failure) => return Err(failure.into()),
         };
-        if let Some(id) = self.look_up(call, &lost).await? {
-            return Ok(id);
+        if let Some(made) = self.look_up(call, &lost).await? {
+            return Ok(made);
         }
         if self.is_interrupted() {
             return Err(unknown(lost, "interrupted before it could be sent again"));
         }
         let lost = match self.send(call).await {
             Ok(answer) => match self.made(&answer) {
-                Some(id) => return Ok(id),
+                Some(made) => return Ok(made),
                 None => lost,
             },
             // A conflict now can be with the object that the first one made.
@@ -153,22 +158,20 @@ impl<'a> Work<'a> {
             Err(failure) => return Err(failure.into()),
         };
         match self.look_up(call, &lost).await? {
-            Some(id) => Ok(id),
+            Some(made) => Ok(made),
             None => Err(unknown(lost, "it was sent twice, and the tenant shows no such object")),
         }
     }
 
-    /// Reads the new object's handle from an answer: none of it, or the handle if the kind has one.
-    #[expect(clippy::option_option, reason = "a kind may have no handles, which is not the same as a lost one")]
-    fn made(&self, answer: &Answer) -> Option<Option<String>> {
-        let Some(field) = &self.kind.id else { return Some(None) };
-        answer.body.as_ref()?.get(field)?.as_str().map(|id| Some(id.to_owned()))
+    /// Reads from an answer what was made, if it tells.
+    fn made(&self, answer: &Answer) -> Option<Made> {
+        let Some(field) = &self.kind.id else { return Some(Made { id: None }) };
+        answer.body.as_ref()?.get(field)?.as_str().map(|id| Made { id: Some(id.to_owned()) })
     }
 
     /// Looks for the object that a create with a lost answer may have made, until reads can't lag
     /// any more.
-    #[expect(clippy::option_option, reason = "a kind may have no handles, which is not the same as not found")]
-    async fn look_up(&self, call: &Call, lost: &Failure) -> Result<Option<Option<String>>, Error> {
+    async fn look_up(&self, call: &Call, lost: &Failure) -> Result<Option<Made>, Error> {
         tracing::info!(address = %self.change.address(), "the answer was lost: looking for the object");
         let wanted = Address::of(self.kind, call.body.as_ref().unwrap_or(&Map::<String, Value>::new()));
         let (mut left, mut pause) = (self.lag, FIRST_LOOK);
@@ -189,7 +192,7 @@ impl<'a> Work<'a> {
                 .iter()
                 .filter(|object| object.address == wanted && is_new(&object.id, &object.address));
             match (ours.next(), ours.next()) {
-                (Some(object), None) => return Ok(Some(object.id.clone())),
+                (Some(object), None) => return Ok(Some(Made { id: object.id.clone() })),
                 (Some(_), Some(_)) => return Err(unknown(lost.clone(), "several new objects have its identity")),
                 (None, _) if left.is_zero() => return Ok(None),
                 (None, _) => {}

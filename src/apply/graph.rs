@@ -90,7 +90,9 @@ impl<'a> Graph<'a> {
     /// Marks all changes that have not started, and gives them.
     pub(super) fn skip_rest(&mut self) -> Vec<usize> {
         let rest: Vec<usize> = (0..self.changes.len()).filter(|at| self.states[*at] == State::Waiting).collect();
-        rest.iter().for_each(|at| self.states[*at] = State::Skipped);
+        for at in &rest {
+            self.states[*at] = State::Skipped;
+        }
         rest
     }
 }

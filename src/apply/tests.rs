@@ -206,12 +206,14 @@ async fn a_failure_stops_only_what_depends_on_it() {
     assert!(store.lock().unwrap().clients.is_empty());
 }
 
+/// What happens to the creates, how many lists lag, and how many creates are sent.
+type LostCreate = (Vec<(usize, Trouble)>, usize, usize);
+
 #[tokio::test]
 async fn a_lost_create_is_neither_forgotten_nor_made_twice() {
     use Trouble::{After, Instead};
     let server_error = Reply::Json(500, json!({"statusCode": 500}));
-    let cases: Vec<(Vec<(usize, Trouble)>, usize, usize)> = vec![
-        // what happens to the creates, lists that lag, creates sent
+    let cases: Vec<LostCreate> = vec![
         (vec![(1, After(Reply::Hang))], 0, 1),
         (vec![(1, After(server_error.clone()))], 0, 1),
         (vec![(1, After(Reply::Cut(json!({"client_id": "x"}))))], 2, 1),
@@ -276,6 +278,28 @@ async fn an_interrupt_starts_nothing_more() {
 }
 
 #[tokio::test]
+async fn an_interrupt_lets_the_request_in_flight_end_and_sends_no_other() {
+    let (flag, interrupt) = watch::channel(false);
+    let server = Server::start(move |_, _| {
+        flag.send_replace(true);
+        Reply::Json(201, json!({"client_id": "a"}))
+    });
+    let client = server.client().await;
+    let plan = plan(vec![
+        change("clients/Two", Action::Create, None, &[]),
+        change("clients/After", Action::Create, None, &["clients/Two"]),
+    ]);
+    let empty = Tenant::default();
+    let registry = Registry::builtin();
+    let job = Job { registry, plan: &plan, desired: &empty, live: &empty, client: &client, interrupt, lag: READ_LAG };
+    let outcome = run_with(&job, Names::default(), |_| (), calls).await;
+    assert!(outcome.interrupted && outcome.wrote);
+    assert_eq!(errors(&outcome), ["clients/Two: PATCH /clients/{id} was not sent: interrupted"]);
+    assert_eq!(outcome.not_attempted.len(), 1);
+    assert_eq!(server.lines(), ["POST /clients"]);
+}
+
+#[tokio::test]
 async fn a_change_that_has_no_calls_fails_alone() {
     let (server, _) = tenant("", Vec::new(), 0);
     let plan = plan(vec![
@@ -317,6 +341,10 @@ async fn what_was_written_is_read_back_with_patience() {
     assert_eq!((asked("GET /clients/a"), asked("GET /clients/b"), asked("GET /clients/c")), (2, 3, 1));
 }
 
+fn may_be_spawned<T: Future + Send>(future: T) -> T {
+    future
+}
+
 #[tokio::test]
 async fn the_planners_own_calls_are_the_default() {
     let (server, _) = tenant("", Vec::new(), 0);
@@ -332,5 +360,6 @@ async fn the_planners_own_calls_are_the_default() {
         interrupt,
         lag: READ_LAG,
     };
-    assert!(run(&job, Names::default(), |_| ()).await.is_complete());
+    let running = run(&job, Names::default(), |_| ());
+    assert!(may_be_spawned(running).await.is_complete());
 }
