@@ -1,6 +1,7 @@
 //! tenantctl keeps an Auth0 tenant equal to files in git.
 
 pub mod api;
+pub mod apply;
 pub mod cli;
 pub mod config;
 pub mod error;

@@ -1,0 +1,260 @@
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::auth::Credentials;
+use super::clock::Clock;
+use super::failure::Cause;
+use super::testing::{Asked, Reply, Server};
+use super::{Client, Connection};
+use crate::kinds::Registry;
+use crate::kinds::kind::{Kind, Method};
+use crate::plan::call::Call;
+use crate::tenant::Tenant;
+
+fn kinds() -> Vec<&'static Kind> {
+    Registry::builtin().in_order().collect()
+}
+
+fn kind(name: &str) -> &'static Kind {
+    Registry::builtin().get(name).unwrap()
+}
+
+fn call(method: Method, path: &str) -> Call {
+    let body = Some(Map::from_iter([("name".to_owned(), json!("n"))]));
+    Call { method, path: path.to_owned(), body, scopes: Vec::new() }
+}
+
+fn clients(range: std::ops::Range<usize>) -> Vec<Value> {
+    range.map(|at| json!({"client_id": format!("c{at}"), "name": format!("App {at}")})).collect()
+}
+
+/// Plays a tenant of some applications and nothing else.
+fn tenant(count: usize, asked: &Asked) -> Reply {
+    Reply::Json(
+        200,
+        match asked.line.as_str() {
+            "GET /api/v2/clients" => {
+                let (page, size) = (asked.number("page").unwrap(), asked.number("per_page").unwrap());
+                let start = (page * size).min(count);
+                let items = clients(start..(start + size).min(count));
+                json!({"start": start, "limit": size, "total": count, "clients": items})
+            }
+            "GET /api/v2/tenants/settings" => json!({"friendly_name": "Northwind"}),
+            "GET /api/v2/custom-domains" => json!([]),
+            "GET /api/v2/resource-servers" => json!({"start": 0, "limit": 100, "total": 0, "resource_servers": []}),
+            "GET /api/v2/client-grants" => json!({"start": 0, "limit": 100, "total": 0, "client_grants": []}),
+            other => panic!("{other}"),
+        },
+    )
+}
+
+async fn fetched(server: &Server) -> Tenant {
+    server.client().await.fetch(&[kind("clients")]).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_tenant_is_read_with_one_request_a_page_in_three_rounds() {
+    let server = Server::start(|_, asked| tenant(250, asked));
+    let client = server.client().await;
+    let found = client.fetch(&kinds()).await.unwrap();
+    assert_eq!(found.objects("clients").len(), 250);
+    assert_eq!(found.objects("clients")[249].id.as_deref(), Some("c249"));
+    assert_eq!(found.objects("clients")[3].address.to_string(), "clients/App 3");
+    assert_eq!(found.objects("tenant").len(), 1);
+    assert_eq!(found.kinds.len(), 5);
+    let stats = client.stats();
+    assert_eq!((stats.requests, stats.token_requests, stats.rounds), (8, 1, 3));
+    assert_eq!(client.own_client_id(), Some("me"));
+}
+
+#[tokio::test]
+async fn trouble_with_reads_is_waited_out() {
+    let troubles = [
+        Reply::With(429, vec![("retry-after", "20".to_owned())], json!({"statusCode": 429})),
+        Reply::Json(500, json!({"statusCode": 500})),
+        Reply::Html(503),
+        Reply::Html(200),
+        Reply::Cut(json!({"clients": clients(0..9)})),
+        Reply::Hang,
+    ];
+    for trouble in troubles {
+        let again = trouble.clone();
+        let server = Server::start(move |number, asked| if number == 2 { again.clone() } else { tenant(3, asked) });
+        assert_eq!(fetched(&server).await.objects("clients").len(), 3, "{trouble:?}");
+        // A connection that broke may be tried anew below us, too.
+        assert!(server.asked().len() >= 2, "{trouble:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_limit_that_is_used_up_holds_the_next_request_back() {
+    let server = Server::start(|_, asked| {
+        let now = Clock::default().now().as_secs();
+        let headers = vec![("x-ratelimit-remaining", "0".to_owned()), ("x-ratelimit-reset", (now + 30).to_string())];
+        let Reply::Json(status, value) = tenant(150, asked) else { unreachable!() };
+        Reply::With(status, headers, value)
+    });
+    let clock = Clock::leaping();
+    let client = server.connect(clock.clone()).await.unwrap();
+    assert_eq!(client.fetch(&[kind("clients")]).await.unwrap().objects("clients").len(), 150);
+    let waited: Duration = clock.leaps().iter().sum();
+    assert!(waited > Duration::from_secs(25) && waited < Duration::from_secs(32), "{waited:?}");
+}
+
+#[tokio::test]
+async fn a_wait_of_hours_ends_at_once_with_a_word() {
+    let server = Server::start(|_, _| {
+        Reply::With(
+            429,
+            vec![("retry-after", "7200".to_owned())],
+            json!({"statusCode": 429, "error": "Too Many Requests", "message": "Global limit has been reached"}),
+        )
+    });
+    let error = server.client().await.fetch(&[kind("clients")]).await.unwrap_err();
+    assert_eq!(error.to_string(), "GET /clients: the API answered 429: Global limit has been reached");
+    assert!(error.causes[0].contains("asks to wait 2 h more"), "{error:?}");
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn a_kind_that_may_not_be_read_is_not_an_empty_one() {
+    let server = Server::start(|_, asked| match asked.line.as_str() {
+        "GET /api/v2/clients" => Reply::Json(
+            403,
+            json!({"statusCode": 403, "error": "Forbidden", "errorCode": "insufficient_scope",
+                "message": "Insufficient scope, expected any of: read:clients"}),
+        ),
+        "GET /api/v2/custom-domains" => Reply::Json(404, json!({"statusCode": 404, "message": "Not here"})),
+        _ => tenant(0, asked),
+    });
+    let found = server.client().await.fetch(&kinds()).await.unwrap();
+    assert_eq!(found.unreadable["clients"], "the token lacks the scope read:clients");
+    assert_eq!(found.unreadable["customDomains"], "the API answered 404: Not here");
+    assert!(!found.kinds.contains_key("clients"));
+}
+
+#[tokio::test]
+async fn a_page_size_that_is_refused_becomes_fifty() {
+    let server = Server::start(|_, asked| match asked.number("per_page") {
+        Some(100) => Reply::Json(400, json!({"statusCode": 400, "errorCode": "invalid_query_string"})),
+        _ => tenant(120, asked),
+    });
+    assert_eq!(fetched(&server).await.objects("clients").len(), 120);
+    assert_eq!(server.asked().len(), 4);
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_renewed_once() {
+    let server = Server::start(|_, asked| match asked.authorization.as_str() {
+        "Bearer token-1" => Reply::Json(401, json!({"statusCode": 401, "message": "Invalid token"})),
+        _ => tenant(1, asked),
+    });
+    assert_eq!(fetched(&server).await.objects("clients").len(), 1);
+    let server =
+        Server::start(|_, _| Reply::Json(401, json!({"statusCode": 401, "message": "Invalid token: token-3"})));
+    let client = server.client().await;
+    let error = client.fetch(&[kind("clients")]).await.unwrap_err();
+    assert_eq!(error.to_string(), "GET /clients: the API answered 401: Invalid token: (sensitive)");
+    assert_eq!(client.stats().token_requests, 2);
+}
+
+#[tokio::test]
+async fn a_ready_token_is_used_as_it_is() {
+    let server = Server::bare(|_, asked| {
+        assert_eq!(asked.authorization, "Bearer ready-token");
+        tenant(1, asked)
+    });
+    let connection = Connection {
+        credentials: Credentials::AccessToken("ready-token".into()),
+        ..server.connection(Clock::leaping())
+    };
+    let client = Client::connect(connection).await.unwrap();
+    client.fetch(&[kind("clients")]).await.unwrap();
+    assert_eq!((client.stats().token_requests, client.stats().rounds), (0, 1));
+}
+
+#[tokio::test]
+async fn writes_are_repeated_only_where_that_is_safe() {
+    use Cause::{Refused, Unknown};
+    use Method::{Delete, Patch, Post, Put};
+    let cases = [
+        // method, first answer, ends well or badly
+        (Post, Reply::Json(429, json!({})), Ok(201)),
+        (Post, Reply::Json(500, json!({})), Err(Unknown)),
+        (Post, Reply::Hang, Err(Unknown)),
+        (Post, Reply::Cut(json!({"client_id": "abc"})), Err(Unknown)),
+        (Post, Reply::Html(200), Err(Unknown)),
+        (Post, Reply::Json(409, json!({})), Err(Refused)),
+        (Patch, Reply::Json(500, json!({})), Ok(201)),
+        (Patch, Reply::Json(400, json!({})), Err(Refused)),
+        (Put, Reply::Json(503, json!({})), Ok(201)),
+        (Delete, Reply::Hang, Ok(201)),
+    ];
+    for (method, first, end) in cases {
+        let trouble = first.clone();
+        let server =
+            Server::start(
+                move |number, _| {
+                    if number == 2 { trouble.clone() } else { Reply::Json(201, json!({"client_id": "abc"})) }
+                },
+            );
+        let result = server.client().await.send(&call(method, "/clients")).await;
+        let result = result.map(|answer| answer.status).map_err(|failure| failure.cause);
+        assert_eq!(result, end, "{method} {first:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_is_no_tenant_is_named() {
+    let server = Server::bare(|_, _| Reply::Html(200));
+    let error = server.connect(Clock::leaping()).await.unwrap_err();
+    assert_eq!(error.to_string(), "POST /oauth/token: the answer 200 is an HTML page");
+    assert!(error.hint.unwrap().contains("does not look like an Auth0 tenant"));
+    assert_eq!(server.log_size(), 1);
+
+    let gone = Connection { base_url: "http://127.0.0.1:1".to_owned(), ..server.connection(Clock::leaping()) };
+    let error = Client::connect(gone).await.unwrap_err();
+    assert_eq!(error.to_string(), "POST /oauth/token: can't connect to `127.0.0.1`");
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_said_and_not_shown() {
+    let server = Server::bare(|_, asked| {
+        let description = format!("Unauthorized: {}", asked.body);
+        Reply::Json(401, json!({"error": "access_denied", "error_description": description}))
+    });
+    let error = server.connect(Clock::leaping()).await.unwrap_err();
+    assert!(error.to_string().starts_with("POST /oauth/token: the tenant answered 401 (access_denied): Unauthorized"));
+    assert!(!format!("{error:?}").contains("s3cret-word"));
+    assert!(error.hint.unwrap().contains("check client id and secret"));
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_is_refused() {
+    let certificate = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.cert.der().clone()],
+            rustls::pki_types::PrivateKeyDer::try_from(certificate.signing_key.serialize_der()).unwrap(),
+        )
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let _ = acceptor.accept(stream).await;
+        }
+    });
+    let server = Server::start(|_, _| Reply::Hang);
+    let base_url = format!("https://localhost:{port}");
+    let error = Client::connect(Connection { base_url, ..server.connection(Clock::leaping()) }).await.unwrap_err();
+    assert_eq!(error.to_string(), "POST /oauth/token: the certificate of `localhost` is not trusted");
+    assert!(error.hint.unwrap().contains("--ca-bundle"));
+}

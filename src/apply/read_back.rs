@@ -1,0 +1,108 @@
+//! Reading again what was written, and only that.
+//!
+//! Comparing it with the definitions is the planner's; here is the reading, and the patience with
+//! reads that lag behind writes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+
+use crate::api::{Client, object, unreadable};
+use crate::error::Error;
+use crate::kinds::Registry;
+use crate::kinds::kind::Kind;
+use crate::plan::Action;
+use crate::tenant::{Address, Object, Tenant};
+
+const FIRST_LOOK: Duration = Duration::from_millis(500);
+
+/// What came of reading one object.
+enum Seen {
+    Object(Object),
+    Gone,
+    Unreadable(String),
+}
+
+/// Reads the objects of an outcome's `done` again, side by side.
+///
+/// An object that is not there yet, or not gone yet, or of which `is_settled` says that it does not
+/// show the write yet, is read again until `lag` is over; then it counts as it is. A kind of which
+/// all written objects are gone stands in the tenant with an empty list.
+///
+/// # Errors
+/// A read that failed for good.
+pub async fn read_back(
+    client: &Client,
+    registry: &Registry,
+    done: &[(Address, Action, Option<String>)],
+    is_settled: impl Fn(&Object) -> bool + Sync,
+    lag: Duration,
+) -> Result<Tenant, Error> {
+    let after = client.rounds();
+    let written = done
+        .iter()
+        .filter_map(|(address, action, id)| registry.get(&address.kind).map(|kind| (kind, *action, id.as_deref())));
+    let (single, listed): (Vec<_>, Vec<_>) =
+        written.partition(|(kind, _, id)| kind.get.is_some() && (kind.singleton || id.is_some()));
+    let seen = try_join_all(single.iter().map(|(kind, action, id)| {
+        let is_settled = &is_settled;
+        async move { patient(client, kind, *action, *id, is_settled, (lag, after)).await }
+    }));
+    let mut lists: Vec<&Kind> = listed.iter().map(|(kind, ..)| *kind).collect();
+    lists.dedup_by_key(|kind| &kind.name);
+    let (seen, mut tenant) = tokio::try_join!(seen, client.fetch(&lists))?;
+    for (kind, _, _) in &listed {
+        let names: Vec<&Address> = done.iter().map(|(address, ..)| address).collect();
+        let ids: Vec<&String> = done.iter().filter_map(|(_, _, id)| id.as_ref()).collect();
+        if let Some(objects) = tenant.kinds.get_mut(&kind.name) {
+            objects.retain(|object| match &object.id {
+                Some(id) => ids.contains(&id),
+                None => names.contains(&&object.address),
+            });
+        }
+    }
+    for ((kind, ..), seen) in single.iter().zip(seen) {
+        match seen {
+            Seen::Object(object) => tenant.kinds.entry(kind.name.clone()).or_default().push(object),
+            Seen::Gone => drop(tenant.kinds.entry(kind.name.clone()).or_default()),
+            Seen::Unreadable(reason) => drop(tenant.unreadable.insert(kind.name.clone(), reason)),
+        }
+    }
+    // A kind is either read or not.
+    let unreadable: BTreeMap<String, String> = tenant.unreadable.clone();
+    tenant.kinds.retain(|kind, _| !unreadable.contains_key(kind));
+    Ok(tenant)
+}
+
+/// Reads one object until it shows what was written.
+async fn patient(
+    client: &Client,
+    kind: &Kind,
+    action: Action,
+    id: Option<&str>,
+    is_settled: &(impl Fn(&Object) -> bool + Sync),
+    (lag, after): (Duration, usize),
+) -> Result<Seen, Error> {
+    let get = kind.get.as_ref().expect("only kinds with a `get` come here");
+    let (mut left, mut pause) = (lag, FIRST_LOOK);
+    loop {
+        let seen = match client.read_one(get, id, after).await {
+            Ok(value) => Seen::Object(object(kind, value)),
+            Err(failure) if failure.status == Some(404) => Seen::Gone,
+            Err(failure) => Seen::Unreadable(unreadable(&failure).ok_or(failure)?),
+        };
+        let is_final = match &seen {
+            Seen::Object(object) => action != Action::Delete && is_settled(object),
+            Seen::Gone => action == Action::Delete,
+            Seen::Unreadable(_) => true,
+        };
+        if is_final || left.is_zero() {
+            return Ok(seen);
+        }
+        let wait = pause.min(left);
+        client.clock().wait(wait).await;
+        left -= wait;
+        pause *= 2;
+    }
+}
