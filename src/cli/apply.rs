@@ -1,16 +1,187 @@
-//! `tenantctl apply`.
+//! `tenantctl apply`: makes the tenant equal to the definitions.
+//!
+//! ```text
+//!   load -> connect -> plan -> (saved plan still holds?) -> show, ask -> hooks -> apply -> read back -> report
+//! ```
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use tokio::sync::watch;
 
 use super::Context;
+use super::session::{Choice, Connected, Consent, Drawn, Session};
+use crate::apply::{self, Event, Job, News, Outcome, READ_LAG};
 use crate::error::{Error, Exit};
+use crate::files;
+use crate::kinds::Registry;
+use crate::plan::{Plan, Policy, plan, saved};
+use crate::render::outcome::{Note, Notes, done_line, outcome_text};
+use crate::render::{plan_json, plan_text};
+use crate::tenant::{Address, Pattern};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(flatten)]
+    choice: Choice,
+    #[command(flatten)]
+    consent: Consent,
+    /// Don't ask
+    #[arg(short, long)]
+    yes: bool,
+    /// A saved plan: exactly it is applied, or nothing if the tenant or the definitions changed since
+    #[arg(value_name = "PLAN")]
+    plan: Option<PathBuf>,
+}
 
 /// Runs it.
 ///
 /// # Errors
-/// See the command's help.
-pub async fn run(_context: &Context, _args: &Args) -> Result<Exit, Error> {
-    Err(Error::new("not built yet"))
+/// What stops it before anything is written; what happens after is told by the exit code.
+pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
+    let saved = args.plan.as_ref().map(|path| read_saved(path)).transpose()?;
+    let mut session = Session::open(context, &args.choice, &args.consent)?;
+    if session.settings.protected && saved.is_none() {
+        let name = &session.settings.environment;
+        return Err(Error::refused(format!("the environment `{name}` is protected: it takes a saved plan only"))
+            .hint(format!("tenantctl plan -e {name} --out FILE, have it reviewed, then tenantctl apply -e {name} FILE")));
+    }
+    if let Some(saved) = &saved {
+        saved::adopt(saved, &mut session.policy);
+    }
+    let desired = session.load(context)?;
+    let connected = session.connect(context).await?;
+    let mut drawn = session.draw(&connected, desired).await?;
+    if let Some(saved) = &saved {
+        drawn.planned.plan = saved::confirmed(saved, &drawn.planned.plan)?;
+    }
+    let exit = carry_out(context, args, &session, &connected, &drawn).await;
+    connected.report(context);
+    connected.close().await?;
+    exit
 }
+
+fn read_saved(path: &std::path::Path) -> Result<Plan, Error> {
+    let text = files::read_anywhere(path)
+        .map_err(|problem| Error::new(format!("can't read the plan {}", path.display())).because(problem.message))?;
+    plan_json::parse_plan(&text.text)
+}
+
+async fn carry_out(
+    context: &Context,
+    args: &Args,
+    session: &Session,
+    connected: &Connected,
+    drawn: &Drawn,
+) -> Result<Exit, Error> {
+    let plan = &drawn.planned.plan;
+    context.ui.result(&plan_text::plan_text(plan, context.ui.style()));
+    if plan.is_empty() {
+        return Ok(Exit::Done);
+    }
+    if !args.yes && !context.ui.ask(&format!("Apply these changes to {}?", plan.tenant))? {
+        return Err(Error::new("not applied: the answer was no"));
+    }
+    let root = session.settings.files.root();
+    for command in &session.settings.hooks.before_apply {
+        hook(root, command).map_err(|error| error.hint("before_apply failed, nothing was written"))?;
+    }
+    let outcome = written(context, connected, drawn).await;
+    let differing = remaining(session, connected, drawn, &outcome).await;
+    let exit = told(context, &outcome, differing);
+    for command in &session.settings.hooks.after_apply {
+        if let Err(error) = hook(root, command) {
+            context.ui.error(&error);
+            return Ok(exit.max(Exit::Incomplete));
+        }
+    }
+    Ok(exit)
+}
+
+/// Runs a command of the project file in the project folder, with our stdout kept for results.
+fn hook(root: &std::path::Path, command: &str) -> Result<(), Error> {
+    let failed = || Error::new(format!("the hook `{command}` failed"));
+    let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
+    let status = Command::new(shell).args([flag, command]).current_dir(root).stdout(std::io::stderr()).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(failed().because(status)),
+        Err(error) => Err(failed().because(error)),
+    }
+}
+
+/// Carries the plan out, with progress on the terminal, until it is done or interrupted.
+async fn written(context: &Context, connected: &Connected, drawn: &Drawn) -> Outcome {
+    let (stop, interrupt) = watch::channel(false);
+    let watcher = tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            let _ = stop.send(true);
+            // The channel must outlive the apply.
+            std::future::pending::<()>().await;
+        }
+    });
+    let planned = &drawn.planned;
+    let job = Job {
+        registry: Registry::builtin(),
+        plan: &planned.plan,
+        desired: &planned.desired,
+        live: &planned.live,
+        client: &connected.client,
+        interrupt,
+        lag: READ_LAG,
+    };
+    let progress = context.ui.progress(planned.plan.changes.len());
+    let style = context.ui.style();
+    let show = |Event { address, action, news }: Event| match news {
+        News::Started => progress.begin(&address.to_string()),
+        News::Done { id } => progress.done(&done_line(&(address, action, id.unwrap_or_default()), style)),
+        News::Failed { message } => progress.done(&format!("{address}: failed: {message}")),
+        News::NotAttempted { .. } => {}
+    };
+    let outcome = apply::run(&job, planned.names.clone(), show).await;
+    watcher.abort();
+    outcome
+}
+
+/// Reads back what was written and plans it again: what is left is what still differs.
+async fn remaining(
+    session: &Session,
+    connected: &Connected,
+    drawn: &Drawn,
+    outcome: &Outcome,
+) -> Result<Vec<Note>, Error> {
+    let registry = Registry::builtin();
+    let live = apply::read_back(registry, &drawn.live, outcome, &connected.client).await?;
+    let written: Vec<&Address> = outcome.done.iter().map(|(address, ..)| address).collect();
+    let only = written.iter().map(|address| Pattern::exactly(address)).collect();
+    let policy = Policy { only, rotate: Vec::new(), ..session.policy.clone() };
+    let again = plan(registry, &drawn.desired, &live, &policy)?.plan;
+    let differs = again.changes.iter().filter(|change| written.contains(&&change.address()));
+    Ok(differs.map(|change| (change.address(), change.action, plan_text::edits_text(change))).collect())
+}
+
+/// Says what was done and what was not, and gives the exit code.
+fn told(context: &Context, outcome: &Outcome, differing: Result<Vec<Note>, Error>) -> Exit {
+    let failed: Vec<Note> =
+        outcome.failed.iter().map(|(address, action, error)| (address.clone(), *action, plan_text::failure_text(error))).collect();
+    let done: Vec<Note> =
+        outcome.done.iter().map(|(address, action, id)| (address.clone(), *action, id.clone().unwrap_or_default())).collect();
+    let (differing, unread) = match differing {
+        Ok(differing) => (differing, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
+    let notes = Notes { done: &done, failed: &failed, not_attempted: &outcome.not_attempted, differing: &differing };
+    context.ui.result(&outcome_text(notes, context.ui.style()));
+    if let Some(error) = &unread {
+        context.ui.error(error);
+    }
+    let is_as_planned = outcome.is_complete() && differing.is_empty() && unread.is_none();
+    match outcome {
+        outcome if outcome.interrupted => Exit::Interrupted,
+        _ if is_as_planned => Exit::Done,
+        outcome if outcome.wrote => Exit::Incomplete,
+        _ => Exit::Failed,
+    }
+}
+

@@ -5,6 +5,7 @@ pub mod export;
 pub mod plan;
 pub mod render;
 pub mod sandbox;
+pub mod session;
 pub mod validate;
 
 use std::path::PathBuf;

@@ -1,0 +1,215 @@
+//! What every command that meets a tenant does first: settle the environment, load the definitions,
+//! sign in.
+
+use std::path::PathBuf;
+
+use crate::api::clock::Clock;
+use crate::api::{Client, Connection, PARALLELISM, Roots};
+use crate::config::settings::{Project, Settings, Target, process_variables};
+use crate::config::{self, Loaded};
+use crate::error::Error;
+use crate::files;
+use crate::kinds::Registry;
+use crate::kinds::kind::Kind;
+use crate::plan::{Planned, Policy, plan, scope};
+use crate::sandbox::{self, Sandbox};
+use crate::tenant::{Desired, Pattern, Tenant};
+use crate::text::plural;
+
+use super::Context;
+
+/// Where the in-process sandbox keeps its tenant, below the project folder.
+const SANDBOX_STATE: &str = ".tenantctl/sandbox.json";
+/// The in-process sandbox's own domain: it must not change with the port.
+const SANDBOX_DOMAIN: &str = "sandbox.localhost";
+
+/// Which environment, and how much of it.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Choice {
+    /// The environment [default: the only one]
+    #[arg(short, long, value_name = "ENV")]
+    pub environment: Option<String>,
+    /// Only these objects; `*` stands for any text
+    #[arg(long, value_name = "KIND[/NAME]")]
+    pub only: Vec<String>,
+    /// Not these objects, nor what hangs on them
+    #[arg(long, value_name = "KIND[/NAME]")]
+    pub exclude: Vec<String>,
+}
+
+/// What a plan may hold.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Consent {
+    /// Deletes and replaces are changes; without it they are held back
+    #[arg(long)]
+    pub allow_delete: bool,
+    /// Write the secrets of this object even where they can't be compared
+    #[arg(long, value_name = "KIND/NAME")]
+    pub rotate: Vec<String>,
+    /// Take unknown fields as errors
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// One environment, settled.
+#[derive(Debug)]
+pub struct Session {
+    /// What the project file says of it.
+    pub settings: Settings,
+    /// What may be done.
+    pub policy: Policy,
+}
+
+/// A tenant, signed in. The sandbox of this process lives as long.
+#[derive(Debug)]
+pub struct Connected {
+    /// The client.
+    pub client: Client,
+    sandbox: Option<Sandbox>,
+}
+
+/// A plan with what it was made from.
+#[derive(Debug)]
+pub struct Drawn {
+    /// The definitions.
+    pub desired: Desired,
+    /// The tenant as it was read.
+    pub live: Tenant,
+    /// The plan, and both sides in canonical form.
+    pub planned: Planned,
+}
+
+impl Session {
+    /// Settles an environment; flags add to the project file.
+    ///
+    /// # Errors
+    /// All that is wrong with the project file or the flags.
+    pub fn open(context: &Context, choice: &Choice, consent: &Consent) -> Result<Self, Error> {
+        let project = Project::find(context.global.directory.as_deref(), process_variables(), &context.secrets)?;
+        Self::of(&project, choice.environment.as_deref(), choice, consent)
+    }
+
+    /// Settles one environment of a project.
+    ///
+    /// # Errors
+    /// All that is wrong with it or the flags.
+    pub fn of(project: &Project, name: Option<&str>, choice: &Choice, consent: &Consent) -> Result<Self, Error> {
+        let registry = Registry::builtin();
+        let mut settings = project.settings(name, registry)?;
+        settings.strict |= consent.strict;
+        let mut policy = settings.policy();
+        policy.allow_delete |= consent.allow_delete;
+        let only = config::settings::patterns_of_flags("--only", &choice.only, registry)?;
+        policy.only = narrowed(policy.only, only);
+        policy.exclude.extend(config::settings::patterns_of_flags("--exclude", &choice.exclude, registry)?);
+        policy.rotate = config::settings::patterns_of_flags("--rotate", &consent.rotate, registry)?;
+        Ok(Self { settings, policy })
+    }
+
+    /// Reads and checks the definitions, and says what is worth saying about them.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn load(&self, context: &Context) -> Result<Desired, Error> {
+        let Loaded { desired, warnings } = config::load(&self.settings, Registry::builtin(), &context.secrets)?;
+        context.ui.warnings(warnings);
+        Ok(desired)
+    }
+
+    /// Signs in to the tenant; starts the sandbox if that is the tenant.
+    ///
+    /// # Errors
+    /// No or wrong credentials, or a tenant that can't be reached.
+    pub async fn connect(&mut self, context: &Context) -> Result<Connected, Error> {
+        let (sandbox, base_url, domain, credentials) = match &self.settings.target {
+            Target::Host(host) => {
+                (None, format!("https://{host}"), host.clone(), self.settings.credentials(&context.secrets)?)
+            }
+            Target::Sandbox => {
+                let sandbox = sandbox::start(sandbox::Options {
+                    state: Some(self.settings.files.root().join(SANDBOX_STATE)),
+                    domain: Some(SANDBOX_DOMAIN.to_owned()),
+                    ..sandbox::Options::default()
+                })
+                .await?;
+                let (url, domain) = (sandbox.url.clone(), sandbox.domain.clone());
+                let credentials = sandbox.credentials();
+                (Some(sandbox), url, domain, credentials)
+            }
+        };
+        let flag = context.global.ca_bundle.clone();
+        let connection = Connection {
+            base_url,
+            domain,
+            audience: None,
+            credentials,
+            roots: roots(flag.into_iter().chain(self.settings.ca_bundle.clone()))?,
+            secrets: context.secrets.clone(),
+            parallelism: PARALLELISM,
+            clock: Clock::default(),
+        };
+        let client = Client::connect(connection).await?;
+        self.policy.own_client = client.own_client_id().map(str::to_owned);
+        Ok(Connected { client, sandbox })
+    }
+
+    /// Reads what the definitions are about, and compares.
+    ///
+    /// # Errors
+    /// A tenant that can't be read, or what forbids a plan.
+    pub async fn draw(&self, connected: &Connected, desired: Desired) -> Result<Drawn, Error> {
+        let registry = Registry::builtin();
+        let kinds = scope::needed(registry, &desired, &self.policy);
+        let live = connected.client.fetch(registry, &kinds).await?;
+        let planned = plan(registry, &desired, &live, &self.policy)?;
+        Ok(Drawn { desired, live, planned })
+    }
+}
+
+impl Connected {
+    /// Says with `-v` what was sent.
+    pub fn report(&self, context: &Context) {
+        let stats = self.client.stats();
+        let requests = plural(stats.requests, "request");
+        let tokens = plural(stats.token_requests, "token request");
+        let rounds = plural(stats.rounds, "round trip");
+        context.ui.detail(&format!("sent {requests} ({tokens} among them) in {rounds} that could not overlap"));
+    }
+
+    /// Ends the sandbox, if there is one, with its tenant on disk.
+    ///
+    /// # Errors
+    /// The state could not be written.
+    pub async fn close(self) -> Result<(), Error> {
+        match self.sandbox {
+            Some(sandbox) => sandbox.stop().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Gives the kinds that `--only` and `--exclude` leave of all.
+#[must_use]
+pub fn chosen_kinds<'a>(registry: &'a Registry, policy: &Policy) -> Vec<&'a Kind> {
+    let all = Desired {
+        tenant: Tenant { kinds: registry.iter().map(|kind| (kind.name.clone(), Vec::new())).collect(), ..Tenant::default() },
+        ..Desired::default()
+    };
+    scope::needed(registry, &all, policy)
+}
+
+/// What flags choose among what the project file chooses: the flags, where they name anything.
+fn narrowed(file: Vec<Pattern>, flags: Vec<Pattern>) -> Vec<Pattern> {
+    if flags.is_empty() { file } else { flags }
+}
+
+fn roots(paths: impl Iterator<Item = PathBuf>) -> Result<Vec<Roots>, Error> {
+    paths
+        .map(|path| {
+            let text = files::read_anywhere(&path).map_err(|problem| {
+                Error::new(format!("can't read the certificates in {}", path.display())).because(problem.message)
+            })?;
+            Ok(Roots { from: path.display().to_string(), pem: text.text.clone().into_bytes() })
+        })
+        .collect()
+}
