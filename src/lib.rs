@@ -5,6 +5,7 @@ pub mod cli;
 pub mod error;
 pub mod kinds;
 pub mod plan;
+pub mod sandbox;
 pub mod secret;
 pub mod tenant;
 pub mod text;
