@@ -55,6 +55,7 @@ pub struct ServerKind {
 /// Facts about a field that only the sandbox needs.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a mark of its own in the declaration")]
 pub struct ServerField {
     /// What a create fills in where nothing was sent; the first case that fits counts. Members of an
     /// object are filled in only where the object was sent.

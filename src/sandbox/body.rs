@@ -25,10 +25,7 @@ pub fn problem(kind: &Kind, body: &Map<String, Value>, write: Write) -> Option<S
     let unknown: Vec<&str> =
         body.keys().filter(|name| !is_taken(&kind.fields, name, &body[*name], write)).map(String::as_str).collect();
     if !unknown.is_empty() {
-        return Some(format!(
-            "Payload validation error: 'Additional properties not allowed: {}'.",
-            unknown.join(",")
-        ));
+        return Some(format!("Payload validation error: 'Additional properties not allowed: {}'.", unknown.join(",")));
     }
     if matches!(write, Write::Create) {
         let missing = kind.fields.iter().find(|field| field.required && !body.contains_key(&field.name));
@@ -49,9 +46,7 @@ fn is_taken(fields: &Fields, name: &str, value: &Value, write: Write) -> bool {
         is_open
             && match write {
                 Write::Create => !field.update_only,
-                Write::Update(live) => {
-                    !field.create_only || (field.server.repeatable && live.get(name) == Some(value))
-                }
+                Write::Update(live) => !field.create_only || (field.server.repeatable && live.get(name) == Some(value)),
             }
     })
 }
@@ -80,10 +75,11 @@ fn wrong(field: &Field, value: &Value, path: &str, write: Write, may_be_null: bo
     if let Some(text) = out_of_bounds(field, value) {
         return say(text);
     }
-    if let (Some(format), Some(text)) = (field.format, value.as_str()) {
-        if !text.is_empty() && !fits(format, text) {
-            return say(format!("Object didn't pass validation for format {}: {text}", format_name(format)));
-        }
+    if let (Some(format), Some(text)) = (field.format, value.as_str())
+        && !text.is_empty()
+        && !fits(format, text)
+    {
+        return say(format!("Object didn't pass validation for format {}: {text}", format_name(format)));
     }
     match value {
         Value::Object(members) => inside(field, members, path, write),
@@ -98,9 +94,7 @@ fn inside(field: &Field, members: &Map<String, Value>, path: &str, write: Write)
             .iter()
             .find_map(|(name, value)| wrong(items, value, &format!("{path}.{name}"), write, field.merge));
     }
-    if let Some(name) =
-        members.keys().find(|name| field.fields.get(name).is_some_and(|member| member.read_only))
-    {
+    if let Some(name) = members.keys().find(|name| field.fields.get(name).is_some_and(|member| member.read_only)) {
         return Some(format!(
             "Payload validation error: 'Additional properties not allowed: {name}' on property {path}."
         ));

@@ -152,7 +152,8 @@ impl Response {
     /// Makes the refusal of a token (shape from clients' sources, not recorded).
     #[must_use]
     pub fn unauthorized(message: &str) -> Self {
-        let body = json!({"statusCode": 401, "error": "Unauthorized", "message": message, "attributes": {"error": message}});
+        let body =
+            json!({"statusCode": 401, "error": "Unauthorized", "message": message, "attributes": {"error": message}});
         Self { headers: vec![("www-authenticate", format!("Bearer error=\"{message}\""))], ..Self::read(401, body) }
     }
 }

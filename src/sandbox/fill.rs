@@ -66,10 +66,10 @@ pub fn fill_in_read_only(
         if let (Some(Value::Object(inner)), true) = (object.get_mut(&field.name), sent.contains_key(&field.name)) {
             let mut inner_sent = inner.clone();
             for member in field.fields.iter().filter(|member| member.read_only) {
-                if !inner.contains_key(&member.name) {
-                    if let Some(value) = value(&member.server.fills, sent, inner, source) {
-                        inner.insert(member.name.clone(), value);
-                    }
+                if !inner.contains_key(&member.name)
+                    && let Some(value) = value(&member.server.fills, sent, inner, source)
+                {
+                    inner.insert(member.name.clone(), value);
                 }
             }
             inner_sent.retain(|name, _| inner.contains_key(name));

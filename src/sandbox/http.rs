@@ -8,6 +8,9 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::json;
@@ -41,13 +44,7 @@ pub struct Shared {
 impl Shared {
     /// Gathers what a server needs.
     #[must_use]
-    pub fn new(
-        state: State,
-        path: Option<PathBuf>,
-        rate_limit: Option<u32>,
-        latency: Duration,
-        is_tls: bool,
-    ) -> Self {
+    pub fn new(state: State, path: Option<PathBuf>, rate_limit: Option<u32>, latency: Duration, is_tls: bool) -> Self {
         Self {
             state: Mutex::new(state),
             path,
@@ -117,9 +114,9 @@ impl Shared {
             Some((true, _)) => {
                 Response::refused(429, "Too Many Requests", Some("too_many_requests"), "Global limit has been reached")
             }
-            _ => self.answer_within_limits(request, now).unwrap_or_else(|error| {
-                Response::refused(500, "Internal Server Error", None, &error.to_string())
-            }),
+            _ => self
+                .answer_within_limits(request, now)
+                .unwrap_or_else(|error| Response::refused(500, "Internal Server Error", None, &error.to_string())),
         };
         response.headers.extend(counted.into_iter().flat_map(|(_, headers)| headers));
         response
@@ -134,7 +131,7 @@ impl Shared {
                 let keys = state.keys()?;
                 let mut jti = [0; 16];
                 fill_random(&mut jti);
-                let jti: String = jti.iter().map(|byte| format!("{byte:02x}")).collect();
+                let jti = URL_SAFE_NO_PAD.encode(jti);
                 let State { store, used, .. } = &mut *state;
                 let response = oauth::token(store, &keys, used, request, now, &jti);
                 Ok(Response { is_write: true, ..response })
@@ -165,6 +162,9 @@ impl Shared {
 }
 
 /// Fills a buffer from the system's source.
+///
+/// # Panics
+/// If the system has no source of randomness.
 pub fn fill_random(buffer: &mut [u8]) {
     // It fails only where the system has no source of randomness at all; TLS would not start there.
     aws_lc_rs::rand::fill(buffer).expect("a source of randomness");

@@ -34,8 +34,7 @@ impl Keys {
     /// Says why the key could not be made.
     pub fn generate(domain: &str) -> Result<Self, Error> {
         let fail = |error: rcgen::Error| Error::new("the sandbox's signing key could not be made").because(error);
-        let pair =
-            rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).map_err(fail)?;
+        let pair = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).map_err(fail)?;
         let name = domain.split(':').next().unwrap_or("sandbox").to_owned();
         let certificate =
             rcgen::CertificateParams::new(vec![name]).and_then(|params| params.self_signed(&pair)).map_err(fail)?;
@@ -47,7 +46,8 @@ impl Keys {
     /// # Errors
     /// Says why the text is no key.
     pub fn from_parts(pem: &str, certificate: Vec<u8>) -> Result<Self, Error> {
-        let fail = |error: jsonwebtoken::errors::Error| Error::new("the sandbox's signing key is damaged").because(error);
+        let fail =
+            |error: jsonwebtoken::errors::Error| Error::new("the sandbox's signing key is damaged").because(error);
         let signing = EncodingKey::from_rsa_pem(pem.as_bytes()).map_err(fail)?;
         let jwk = Jwk::from_encoding_key(&signing, Algorithm::RS256).map_err(fail)?;
         let verifying = DecodingKey::from_jwk(&jwk).map_err(fail)?;

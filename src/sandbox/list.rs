@@ -130,9 +130,8 @@ fn checkpoint(
 
 fn number(request: &Request, name: &str, max: usize, min: usize) -> Result<Option<usize>, Response> {
     let Some(text) = request.parameter(name) else { return Ok(None) };
-    let wrong = |text: String| {
-        Response::invalid_query(&format!("Query validation error: '{text}' on property {name}."))
-    };
+    let wrong =
+        |text: String| Response::invalid_query(&format!("Query validation error: '{text}' on property {name}."));
     let Ok(value) = text.parse::<usize>() else {
         return Err(wrong("Expected type integer but found type string".to_owned()));
     };

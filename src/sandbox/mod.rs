@@ -116,10 +116,8 @@ pub fn start(options: Options) -> Result<Sandbox, Error> {
 
 fn open(path: Option<&std::path::Path>, domain: &str) -> Result<State, Error> {
     let registry = Registry::builtin();
-    if let Some(path) = path {
-        if let Some(state) = State::read(registry, path, domain)? {
-            return Ok(state);
-        }
+    if let Some(state) = path.map(|path| State::read(registry, path, domain)).transpose()?.flatten() {
+        return Ok(state);
     }
     let mut rng = http::fill_random;
     let scopes: HashSet<String> = HashSet::new();
@@ -136,16 +134,14 @@ async fn run(
     tokio::spawn(async move { keeper.keep().await });
     let app = axum::Router::new().fallback(http::serve).with_state(shared);
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    let (begin, begun) = oneshot::channel::<()>();
+    let (begin, stopping) = oneshot::channel::<()>();
     let until = async move {
         let _ = stopped.await;
         let _ = begin.send(());
     };
     let serving = async move {
         let done = match tls {
-            Some(config) => {
-                axum::serve(TlsListener::new(listener, config), app).with_graceful_shutdown(until).await
-            }
+            Some(config) => axum::serve(TlsListener::new(listener, config), app).with_graceful_shutdown(until).await,
             None => axum::serve(NoDelay(listener), app).with_graceful_shutdown(until).await,
         };
         if let Err(error) = done {
@@ -153,7 +149,7 @@ async fn run(
         }
     };
     let give_up = async move {
-        let _ = begun.await;
+        let _ = stopping.await;
         tokio::time::sleep(PATIENCE).await;
     };
     tokio::select! {

@@ -160,9 +160,8 @@ impl Exchange<'_> {
         })?;
         let is_management = is_management(self.store, audience, self.request);
         let identifier = if is_management { management_audience(self.store) } else { audience.to_owned() };
-        let api = api(self.store, &identifier).ok_or_else(|| {
-            Refused(403, "access_denied", format!("Service not enabled within domain: {audience}"))
-        })?;
+        let api = api(self.store, &identifier)
+            .ok_or_else(|| Refused(403, "access_denied", format!("Service not enabled within domain: {audience}")))?;
         let grant = self.grant(client, api, &identifier).ok_or_else(|| {
             let text = format!(
                 "Client is not authorized to access \"{audience}\". You need to create a \"client-grant\" associated to \
@@ -204,7 +203,8 @@ impl Exchange<'_> {
         }
         let basic = self.request.authorization.as_deref().and_then(|header| header.strip_prefix("Basic "));
         let basic = basic.and_then(|code| String::from_utf8(STANDARD.decode(code.trim()).ok()?).ok());
-        let basic = basic.as_deref().and_then(|pair| pair.split_once(':')).map(|(id, secret)| (decode(id), decode(secret)));
+        let basic =
+            basic.as_deref().and_then(|pair| pair.split_once(':')).map(|(id, secret)| (decode(id), decode(secret)));
         let (id, secret) = match &basic {
             Some((id, secret)) => (id.as_str(), Some(secret.as_str())),
             None => (get("client_id").ok_or_else(|| missing("client_id"))?, get("client_secret")),
@@ -244,9 +244,9 @@ impl Exchange<'_> {
             return Err(bad_assertion("iss and sub must be the client_id"));
         }
         let client = client(self.store, id).ok_or_else(unauthorized)?;
-        let credentials = client.get("client_authentication_methods").and_then(|methods| {
-            methods.get("private_key_jwt")?.get("credentials")?.as_array()
-        });
+        let credentials = client
+            .get("client_authentication_methods")
+            .and_then(|methods| methods.get("private_key_jwt")?.get("credentials")?.as_array());
         let ids: HashSet<&str> =
             credentials.into_iter().flatten().filter_map(|credential| credential.get("id")?.as_str()).collect();
         let is_signed = self.store.objects("clients/credentials").any(|credential| {
@@ -395,7 +395,8 @@ fn decoded(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Option<Objec
 /// Refuses with 401; the words "Invalid token" are known from clients' sources, the others not.
 pub fn scopes(store: &Store, keys: &Keys, request: &Request, now: u64) -> Result<HashSet<String>, Response> {
     let header = request.authorization.as_deref().unwrap_or_default();
-    let token = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token);
+    let token =
+        header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token);
     let Some(token) = token.map(str::trim).filter(|token| !token.is_empty()) else {
         return Err(Response::unauthorized("Missing authentication"));
     };

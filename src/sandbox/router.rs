@@ -155,6 +155,9 @@ mod tests {
     #[test]
     fn encodings_are_decoded_once() {
         assert_eq!(decode("https:%2F%2Fa%252Fb%"), "https://a%2Fb%");
-        assert_eq!(parameters("a=b+c&d=%3D&e"), [("a", "b c"), ("d", "="), ("e", "")].map(|(k, v)| (k.into(), v.into())));
+        assert_eq!(
+            parameters("a=b+c&d=%3D&e"),
+            [("a", "b c"), ("d", "="), ("e", "")].map(|(k, v)| (k.into(), v.into()))
+        );
     }
 }

@@ -75,11 +75,10 @@ pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut 
     let done = match route.operation {
         Operation::List(list) => store.list(&work, list, parent.as_deref(), request, moment),
         Operation::Get => store.get(&work, own.as_deref(), request, moment),
-        Operation::Create => {
-            request.object().and_then(|sent| store.create(&work, parent, sent, moment)).map(|number| {
-                Response::written(201, Some(store.show(&work, number, Answer::Create, moment)))
-            })
-        }
+        Operation::Create => request
+            .object()
+            .and_then(|sent| store.create(&work, parent, sent, moment))
+            .map(|number| Response::written(201, Some(store.show(&work, number, Answer::Create, moment)))),
         Operation::Update => request.object().and_then(|sent| store.update(&work, own.as_deref(), sent, moment)),
         Operation::Delete => store.delete(&work, own.as_deref(), parent.as_deref()),
         Operation::Action(action) => store.act(&work, action, own.as_deref(), request, moment),
@@ -242,13 +241,7 @@ impl Store {
         view::shown(self, work.kind, &self.row(&work.collection, number).object, answer, moment)
     }
 
-    fn get(
-        &self,
-        work: &Work,
-        handle: Option<&str>,
-        request: &Request,
-        moment: &Moment,
-    ) -> Result<Response, Response> {
+    fn get(&self, work: &Work, handle: Option<&str>, request: &Request, moment: &Moment) -> Result<Response, Response> {
         let number = self.wanted(work, handle)?;
         Ok(Response::read(200, view::picked(self.show(work, number, Answer::Get, moment), request)))
     }
@@ -264,9 +257,7 @@ impl Store {
         let rows = self.collections.get(&work.collection).into_iter().flat_map(|rows| rows.rows.values());
         let rows = rows.filter(|row| row.parent.as_deref() == parent).map(|row| (row.number, &row.object)).collect();
         let rows = list::matching(work.kind, rows, request);
-        let show = |object: &Object| {
-            view::picked(view::shown(self, work.kind, object, Answer::List, moment), request)
-        };
+        let show = |object: &Object| view::picked(view::shown(self, work.kind, object, Answer::List, moment), request);
         Ok(Response::read(200, list::page(list, &rows, request, show)?))
     }
 
@@ -289,7 +280,7 @@ impl Store {
             return Err(Response::invalid_body(&message));
         }
         self.check_references(kind, &sent)?;
-        self.made(work, parent, sent, moment)
+        self.made(work, parent, &sent, moment)
     }
 
     /// Makes an object of what was sent, which is known to be valid.
@@ -297,7 +288,7 @@ impl Store {
         &mut self,
         work: &Work,
         parent: Option<String>,
-        sent: Object,
+        sent: &Object,
         moment: &mut Moment,
     ) -> Result<u64, Response> {
         let kind = work.kind;
@@ -305,12 +296,12 @@ impl Store {
         let mut object = sent.clone();
         drop_nulls(&mut object);
         for becomes in &kind.server.becomes {
-            let wanted = fill::text_of(&becomes.equals, &sent, &mut Source { domain: &domain, moment });
+            let wanted = fill::text_of(&becomes.equals, sent, &mut Source { domain: &domain, moment });
             if object.get(&becomes.field).is_some_and(|value| *value == *wanted) {
                 object.extend(becomes.set.clone());
             }
         }
-        fill::fill_in(&kind.fields, kind.id.as_deref(), &mut object, &sent, &mut Source { domain: &domain, moment });
+        fill::fill_in(&kind.fields, kind.id.as_deref(), &mut object, sent, &mut Source { domain: &domain, moment });
         for unique in &kind.server.unique {
             let same = |other: &Object| unique.fields.iter().all(|name| other.get(name) == object.get(name));
             let counts = unique.fields.first().is_some_and(|name| object.contains_key(name));
@@ -346,6 +337,7 @@ impl Store {
         if let Some(message) = body::problem(kind, &sent, Write::Update(live)) {
             return Err(Response::invalid_body(&message));
         }
+        let was = live.clone();
         let mut object = live.clone();
         merge(kind, &mut object, &sent);
         let is_touched = |name: &str| sent.contains_key(name);
@@ -355,7 +347,14 @@ impl Store {
         let handle = self.handle_at(&work.collection, kind, number);
         self.take_children(kind, &handle, &mut object, moment)?;
         let domain = self.domain.clone();
-        fill::fill_in_read_only(&kind.fields, &mut object, &sent, &mut Source { domain: &domain, moment });
+        let mut source = Source { domain: &domain, moment };
+        for field in &kind.fields {
+            // An object that was not there is filled in as by a create (recorded: session_transfer).
+            if let (Some(Value::Object(inner)), None) = (object.get_mut(&field.name), was.get(&field.name)) {
+                fill::fill_in(&field.fields, None, inner, &sent, &mut source);
+            }
+        }
+        fill::fill_in_read_only(&kind.fields, &mut object, &sent, &mut source);
         if kind.fields.get("updated_at").is_some() && object.contains_key("updated_at") {
             object.insert("updated_at".to_owned(), json!(moment.timestamp()));
         }
@@ -367,8 +366,8 @@ impl Store {
     fn delete(&mut self, work: &Work, handle: Option<&str>, parent: Option<&str>) -> Result<Response, Response> {
         let number = self.wanted(work, handle)?;
         let object = &self.row(&work.collection, number).object;
-        let protected = work.kind.server.protected.iter().filter(|protected| protected.when.fits(object));
-        if let Some(refusal) = protected.filter_map(|protected| protected.delete.as_ref()).next() {
+        let mut protected = work.kind.server.protected.iter().filter(|protected| protected.when.fits(object));
+        if let Some(refusal) = protected.find_map(|protected| protected.delete.as_ref()) {
             return Err(Response::declared(400, refusal));
         }
         let handle = self.handle_at(&work.collection, work.kind, number);
@@ -400,20 +399,25 @@ impl Store {
             let rows = self.collections.get(&collection).into_iter().flat_map(|rows| rows.rows.values());
             let below: Vec<u64> =
                 rows.filter(|row| row.parent.as_deref() == Some(handle)).map(|row| row.number).collect();
-            below.into_iter().for_each(|number| self.remove(&collection, number));
+            for number in below {
+                self.remove(&collection, number);
+            }
         }
         for other in self.registry {
             for field in other.fields.iter().filter(|field| field.server.cascade) {
                 let Some(reference) = field.reference.as_ref().filter(|reference| reference.kind == kind.name) else {
                     continue;
                 };
-                let target = reference.path.first().map_or_else(|| Some(json!(handle)), |name| object.get(name).cloned());
+                let target =
+                    reference.path.first().map_or_else(|| Some(json!(handle)), |name| object.get(name).cloned());
                 let rows = self.collections.get(&other.name).into_iter().flat_map(|rows| rows.rows.values());
                 let gone: Vec<u64> = rows
                     .filter(|row| target.is_some() && row.object.get(&field.name) == target.as_ref())
                     .map(|row| row.number)
                     .collect();
-                gone.into_iter().for_each(|number| self.remove(&other.name, number));
+                for number in gone {
+                    self.remove(&other.name, number);
+                }
             }
         }
     }
@@ -434,7 +438,7 @@ impl Store {
             None if action.creates => {
                 let mut object = sent.clone();
                 set(action, &mut object, &mut Source { domain: &domain, moment });
-                self.made(work, None, object, moment)?
+                self.made(work, None, &object, moment)?
             }
             None => {
                 let otherwise =
@@ -488,10 +492,12 @@ impl Store {
 
     /// Ends a flag that only one object may have in all the others.
     fn end_exclusive(&mut self, work: &Work, number: u64) {
-        let names: Vec<&str> = work.kind.fields.iter().filter(|field| field.exclusive).map(|f| f.name.as_str()).collect();
+        let names: Vec<&str> =
+            work.kind.fields.iter().filter(|field| field.exclusive).map(|f| f.name.as_str()).collect();
         for name in names {
             if self.row(&work.collection, number).object.get(name) == Some(&json!(true)) {
-                let rows = self.collections.get_mut(&work.collection).into_iter().flat_map(|rows| rows.rows.values_mut());
+                let rows =
+                    self.collections.get_mut(&work.collection).into_iter().flat_map(|rows| rows.rows.values_mut());
                 for row in rows.filter(|row| row.number != number) {
                     if let Some(value) = row.object.get_mut(name) {
                         *value = json!(false);
@@ -575,26 +581,27 @@ fn set(action: &Action, object: &mut Object, source: &mut Source) {
 }
 
 fn may_write(kind: &Kind, sent: &Object, moment: &Moment) -> Result<(), Response> {
-    let refused = kind.fields.iter().find(|field| sent.contains_key(&field.name) && !moment.may(&field.server.write_scopes));
+    let refused =
+        kind.fields.iter().find(|field| sent.contains_key(&field.name) && !moment.may(&field.server.write_scopes));
     refused.map_or(Ok(()), |field| Err(Response::insufficient_scope(&field.server.write_scopes)))
 }
 
 /// Turns second names and names of other units into the field's own.
 fn on_the_wire(kind: &Kind, sent: &mut Object) {
     for field in &kind.fields {
-        if let Some(mirror) = field.server.mirror.as_ref().filter(|mirror| mirror.accepted) {
-            if let Some(value) = sent.shift_remove(&mirror.name) {
-                sent.entry(field.name.clone()).or_insert(value);
-            }
+        if let Some(mirror) = field.server.mirror.as_ref().filter(|mirror| mirror.accepted)
+            && let Some(value) = sent.shift_remove(&mirror.name)
+        {
+            sent.entry(field.name.clone()).or_insert(value);
         }
-        if let Some(convert) = &field.convert {
-            if let Some(value) = sent.get(&convert.wire).and_then(Value::as_f64) {
-                sent.shift_remove(&convert.wire);
-                let value = value / f64::from(convert.times);
-                #[expect(clippy::cast_possible_truncation, reason = "a whole number of hours is small")]
-                let number = if value.fract() == 0.0 { json!(value as i64) } else { json!(value) };
-                sent.entry(field.name.clone()).or_insert(number);
-            }
+        if let Some(convert) = &field.convert
+            && let Some(value) = sent.get(&convert.wire).and_then(Value::as_f64)
+        {
+            sent.shift_remove(&convert.wire);
+            let value = value / f64::from(convert.times);
+            #[expect(clippy::cast_possible_truncation, reason = "a whole number of hours is small")]
+            let number = if value.fract() == 0.0 { json!(value as i64) } else { json!(value) };
+            sent.entry(field.name.clone()).or_insert(number);
         }
     }
 }
@@ -681,4 +688,3 @@ fn readdress(value: &mut Value, old: &str, new: &str) {
         _ => {}
     }
 }
-
