@@ -265,6 +265,13 @@ impl Error {
         self.hint = Some(hint.into());
         self
     }
+
+    /// Says what to do, if there is something to say.
+    #[must_use]
+    pub fn maybe_hint(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
+        self
+    }
 }
 
 impl From<Problems> for Error {

@@ -44,8 +44,9 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     let mut session = Session::open(context, &args.choice, &args.consent)?;
     if session.settings.protected && saved.is_none() {
         let name = &session.settings.environment;
-        return Err(Error::refused(format!("the environment `{name}` is protected: it takes a saved plan only"))
-            .hint(format!("tenantctl plan -e {name} --out FILE, have it reviewed, then tenantctl apply -e {name} FILE")));
+        return Err(Error::refused(format!("the environment `{name}` is protected: it takes a saved plan only")).hint(
+            format!("tenantctl plan -e {name} --out FILE, have it reviewed, then tenantctl apply -e {name} FILE"),
+        ));
     }
     if let Some(saved) = &saved {
         saved::adopt(saved, &mut session.policy);
@@ -58,7 +59,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     }
     let exit = carry_out(context, args, &session, &connected, &drawn).await;
     connected.report(context);
-    connected.close().await?;
+    connected.close()?;
     exit
 }
 
@@ -163,10 +164,16 @@ async fn remaining(
 
 /// Says what was done and what was not, and gives the exit code.
 fn told(context: &Context, outcome: &Outcome, differing: Result<Vec<Note>, Error>) -> Exit {
-    let failed: Vec<Note> =
-        outcome.failed.iter().map(|(address, action, error)| (address.clone(), *action, plan_text::failure_text(error))).collect();
-    let done: Vec<Note> =
-        outcome.done.iter().map(|(address, action, id)| (address.clone(), *action, id.clone().unwrap_or_default())).collect();
+    let failed: Vec<Note> = outcome
+        .failed
+        .iter()
+        .map(|(address, action, error)| (address.clone(), *action, plan_text::failure_text(error)))
+        .collect();
+    let done: Vec<Note> = outcome
+        .done
+        .iter()
+        .map(|(address, action, id)| (address.clone(), *action, id.clone().unwrap_or_default()))
+        .collect();
     let (differing, unread) = match differing {
         Ok(differing) => (differing, None),
         Err(error) => (Vec::new(), Some(error)),
@@ -184,4 +191,3 @@ fn told(context: &Context, outcome: &Outcome, differing: Result<Vec<Note>, Error
         _ => Exit::Failed,
     }
 }
-

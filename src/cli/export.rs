@@ -36,7 +36,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     let registry = Registry::builtin();
     let live = connected.client.fetch(registry, &chosen_kinds(registry, &session.policy)).await?;
     connected.report(context);
-    connected.close().await?;
+    connected.close()?;
     context.ui.warnings(unreadable(&live));
     let tenant = named(registry, &live, &session);
     let options = Options { with_ids: args.with_ids, own_client: session.policy.own_client.clone() };
@@ -61,7 +61,9 @@ fn named(registry: &Registry, live: &Tenant, session: &Session) -> Tenant {
     for objects in tenant.kinds.values_mut() {
         objects.retain(|object| scope.holds(&object.address));
     }
-    let is_chosen = |kind: &String| session.policy.only.is_empty() || session.policy.only.iter().any(|only| crate::text::fits(only.kind(), kind));
+    let is_chosen = |kind: &String| {
+        session.policy.only.is_empty() || session.policy.only.iter().any(|only| crate::text::fits(only.kind(), kind))
+    };
     tenant.kinds.retain(|kind, _| is_chosen(kind));
     tenant
 }

@@ -72,7 +72,7 @@ async fn one(context: &Context, args: &Args, mut session: Session) -> Result<Exi
     let connected = session.connect(context).await?;
     let plan = session.draw(&connected, desired).await?.planned.plan;
     connected.report(context);
-    connected.close().await?;
+    connected.close()?;
     if let Some(path) = &args.out {
         files::write(path, &plan_json::plan_json(&plan), Mode::Private)?;
     }

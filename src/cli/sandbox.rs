@@ -1,16 +1,138 @@
 //! `tenantctl sandbox`.
 
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Subcommand;
+use secrecy::ExposeSecret;
+
 use super::Context;
 use crate::error::{Error, Exit};
+use crate::sandbox::{self, Options, http, state};
+
+/// Where the tenant is kept without `--state`.
+const STATE: &str = ".tenantctl/sandbox.json";
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve a tenant on 127.0.0.1 until interrupted
+    ///
+    /// When it is ready, one JSON line on stdout says how to reach it: url, domain, ca (with --tls),
+    /// client_id, client_secret.
+    Serve(Serve),
+    /// Forget the tenant
+    Reset(Reset),
+}
+
+#[derive(Debug, clap::Args)]
+struct Serve {
+    /// Listen on this port; 0 picks a free one
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    port: u16,
+    /// Speak TLS; the certificate to trust is written beside the state
+    #[arg(long)]
+    tls: bool,
+    /// Keep the tenant in this file; `none` keeps nothing
+    #[arg(long, value_name = "FILE", default_value = STATE)]
+    state: PathBuf,
+    /// Allow this many requests to the Management API per second
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rate_limit: Option<u32>,
+    /// Let every answer take at least this many milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    latency: u64,
+}
+
+#[derive(Debug, clap::Args)]
+struct Reset {
+    /// The file in which the tenant is kept
+    #[arg(long, value_name = "FILE", default_value = STATE)]
+    state: PathBuf,
+}
 
 /// Runs it.
 ///
 /// # Errors
-/// See the command's help.
-pub async fn run(_context: &Context, _args: &Args) -> Result<Exit, Error> {
-    Err(Error::new("not built yet"))
+/// Says why the sandbox could not be started, or its state not be written or removed.
+pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
+    match &args.command {
+        Command::Serve(args) => serve(context, args).await,
+        Command::Reset(args) => reset(context, &args.state),
+    }
+}
+
+fn place(context: &Context, path: &Path) -> PathBuf {
+    context.global.directory.as_deref().map_or_else(|| path.to_owned(), |folder| folder.join(path))
+}
+
+async fn serve(context: &Context, args: &Serve) -> Result<Exit, Error> {
+    let state = (args.state.as_os_str() != "none").then(|| place(context, &args.state));
+    let ca_file = match &state {
+        Some(path) => path.with_extension("ca.pem"),
+        None => std::env::temp_dir().join(format!("tenantctl-sandbox-{}.ca.pem", std::process::id())),
+    };
+    let options = Options {
+        port: args.port,
+        tls: args.tls,
+        state,
+        domain: None,
+        rate_limit: args.rate_limit,
+        latency: Duration::from_millis(args.latency),
+    };
+    let stop = interrupted()?;
+    let sandbox = sandbox::start(options)?;
+    let ca = match &sandbox.ca {
+        Some(ca) => {
+            state::write(&ca_file, ca.as_bytes())?;
+            Some(std::path::absolute(&ca_file).unwrap_or(ca_file).display().to_string())
+        }
+        None => None,
+    };
+    let secret = sandbox.client_secret.expose_secret();
+    context.ui.result(&http::ready_line(&sandbox.url, &sandbox.domain, ca.as_deref(), &sandbox.client_id, secret));
+    stop.await;
+    sandbox.stop()?;
+    Ok(Exit::Done)
+}
+
+fn interrupted() -> Result<impl Future<Output = ()>, Error> {
+    let fail = |error: std::io::Error| Error::new("cannot wait for signals").because(error);
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt()).map_err(fail)?, signal(SignalKind::terminate()).map_err(fail)?);
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = fail;
+        Ok(async {
+            let _ = tokio::signal::ctrl_c().await;
+        })
+    }
+}
+
+fn reset(context: &Context, state: &Path) -> Result<Exit, Error> {
+    let path = place(context, state);
+    match std::fs::remove_file(&path) {
+        Ok(()) => context.ui.say(&format!("removed {}", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            context.ui.say(&format!("nothing to remove: there is no {}", path.display()));
+        }
+        Err(error) => return Err(Error::new(format!("cannot remove {}", path.display())).because(error)),
+    }
+    Ok(Exit::Done)
 }

@@ -3,9 +3,10 @@
 
 use std::path::PathBuf;
 
+use crate::api::auth::Credentials;
 use crate::api::clock::Clock;
 use crate::api::{Client, Connection, PARALLELISM, Roots};
-use crate::config::settings::{Project, Settings, Target, process_variables};
+use crate::config::settings::{Project, Settings, Target, pattern, process_variables};
 use crate::config::{self, Loaded};
 use crate::error::Error;
 use crate::files;
@@ -99,10 +100,10 @@ impl Session {
         settings.strict |= consent.strict;
         let mut policy = settings.policy();
         policy.allow_delete |= consent.allow_delete;
-        let only = config::settings::patterns_of_flags("--only", &choice.only, registry)?;
+        let only = patterns("--only", &choice.only, registry)?;
         policy.only = narrowed(policy.only, only);
-        policy.exclude.extend(config::settings::patterns_of_flags("--exclude", &choice.exclude, registry)?);
-        policy.rotate = config::settings::patterns_of_flags("--rotate", &consent.rotate, registry)?;
+        policy.exclude.extend(patterns("--exclude", &choice.exclude, registry)?);
+        policy.rotate = patterns("--rotate", &consent.rotate, registry)?;
         Ok(Self { settings, policy })
     }
 
@@ -130,10 +131,12 @@ impl Session {
                     state: Some(self.settings.files.root().join(SANDBOX_STATE)),
                     domain: Some(SANDBOX_DOMAIN.to_owned()),
                     ..sandbox::Options::default()
-                })
-                .await?;
+                })?;
                 let (url, domain) = (sandbox.url.clone(), sandbox.domain.clone());
-                let credentials = sandbox.credentials();
+                let credentials = Credentials::ClientSecret {
+                    client_id: sandbox.client_id.clone(),
+                    client_secret: sandbox.client_secret.clone(),
+                };
                 (Some(sandbox), url, domain, credentials)
             }
         };
@@ -180,9 +183,9 @@ impl Connected {
     ///
     /// # Errors
     /// The state could not be written.
-    pub async fn close(self) -> Result<(), Error> {
+    pub fn close(self) -> Result<(), Error> {
         match self.sandbox {
-            Some(sandbox) => sandbox.stop().await,
+            Some(sandbox) => sandbox.stop(),
             None => Ok(()),
         }
     }
@@ -192,7 +195,10 @@ impl Connected {
 #[must_use]
 pub fn chosen_kinds<'a>(registry: &'a Registry, policy: &Policy) -> Vec<&'a Kind> {
     let all = Desired {
-        tenant: Tenant { kinds: registry.iter().map(|kind| (kind.name.clone(), Vec::new())).collect(), ..Tenant::default() },
+        tenant: Tenant {
+            kinds: registry.iter().map(|kind| (kind.name.clone(), Vec::new())).collect(),
+            ..Tenant::default()
+        },
         ..Desired::default()
     };
     scope::needed(registry, &all, policy)
@@ -201,6 +207,15 @@ pub fn chosen_kinds<'a>(registry: &'a Registry, policy: &Policy) -> Vec<&'a Kind
 /// What flags choose among what the project file chooses: the flags, where they name anything.
 fn narrowed(file: Vec<Pattern>, flags: Vec<Pattern>) -> Vec<Pattern> {
     if flags.is_empty() { file } else { flags }
+}
+
+/// Reads the patterns of a flag.
+fn patterns(flag: &str, texts: &[String], registry: &Registry) -> Result<Vec<Pattern>, Error> {
+    let read = |text: &String| {
+        pattern(text, registry)
+            .map_err(|problem| Error::new(format!("{flag}: {}", problem.message)).maybe_hint(problem.hint))
+    };
+    texts.iter().map(read).collect()
 }
 
 fn roots(paths: impl Iterator<Item = PathBuf>) -> Result<Vec<Roots>, Error> {

@@ -1,0 +1,149 @@
+//! What the API adds to an object: defaults by what was sent, and values that it makes.
+//!
+//! Pure; it reads `server:` blocks and names no kind. The store calls it for creates, updates and
+//! actions; time and randomness come in with the moment. Random texts are drawn from bytes by
+//! remainder, which is even enough for a sandbox's handles and keeps 64 characters at 256 bits or more.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::exchange::Moment;
+use crate::kinds::kind::{Fields, Type};
+use crate::kinds::server::Fill;
+
+const ALNUM: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+const HEX: &[u8] = b"0123456789abcdef";
+const SECRET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// Where the parts of a template come from.
+pub struct Source<'a, 'b> {
+    /// The tenant's domain.
+    pub domain: &'a str,
+    /// Time and randomness.
+    pub moment: &'a mut Moment<'b>,
+}
+
+impl std::fmt::Debug for Source<'_, '_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source").field("domain", &self.domain).finish_non_exhaustive()
+    }
+}
+
+/// Fills in what a create did not send; the handle first, because other templates use it.
+pub fn fill_in(
+    fields: &Fields,
+    first: Option<&str>,
+    object: &mut Map<String, Value>,
+    sent: &Map<String, Value>,
+    source: &mut Source,
+) {
+    let order = fields.iter().filter(|field| Some(field.name.as_str()) == first);
+    for field in order.chain(fields.iter().filter(|field| Some(field.name.as_str()) != first)) {
+        match object.get_mut(&field.name) {
+            None => {
+                if let Some(value) = value(&field.server.fills, sent, object, source) {
+                    object.insert(field.name.clone(), value);
+                }
+            }
+            Some(Value::Object(inner)) if field.holds == Type::Object => {
+                fill_in(&field.fields, None, inner, sent, source);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// Fills in the members that the API itself sets, in objects that an update replaced.
+pub fn fill_in_read_only(
+    fields: &Fields,
+    object: &mut Map<String, Value>,
+    sent: &Map<String, Value>,
+    source: &mut Source,
+) {
+    for field in fields {
+        if let (Some(Value::Object(inner)), true) = (object.get_mut(&field.name), sent.contains_key(&field.name)) {
+            let mut inner_sent = inner.clone();
+            for member in field.fields.iter().filter(|member| member.read_only) {
+                if !inner.contains_key(&member.name)
+                    && let Some(value) = value(&member.server.fills, sent, inner, source)
+                {
+                    inner.insert(member.name.clone(), value);
+                }
+            }
+            inner_sent.retain(|name, _| inner.contains_key(name));
+            fill_in_read_only(&field.fields, inner, &inner_sent, source);
+        }
+    }
+}
+
+/// Gives the value of the first case that fits.
+pub fn value(
+    fills: &[Fill],
+    sent: &Map<String, Value>,
+    object: &Map<String, Value>,
+    source: &mut Source,
+) -> Option<Value> {
+    let fill = fills.iter().find(|fill| fill.when.fits(sent))?;
+    fill.value.clone().or_else(|| fill.make.as_ref().map(|template| make(template, object, source)))
+}
+
+/// Replaces the parts of all texts of a template.
+pub fn make(template: &Value, object: &Map<String, Value>, source: &mut Source) -> Value {
+    match template {
+        Value::String(text) if text == "{object}" => Value::Object(object.clone()),
+        Value::String(text) => Value::String(text_of(text, object, source)),
+        Value::Array(items) => items.iter().map(|item| make(item, object, source)).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| (name.clone(), make(value, object, source))).collect()
+        }
+        other => other.clone(),
+    }
+}
+
+/// Replaces the parts of one text.
+pub fn text_of(template: &str, object: &Map<String, Value>, source: &mut Source) -> String {
+    let mut text = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        text.push_str(before);
+        let Some((part, after)) = after.split_once('}') else {
+            text.push('{');
+            rest = after;
+            continue;
+        };
+        text.push_str(&part_of(part, object, source));
+        rest = after;
+    }
+    text + rest
+}
+
+fn part_of(part: &str, object: &Map<String, Value>, source: &mut Source) -> String {
+    let field = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (function, argument) = part.split_once(':').unwrap_or((part, ""));
+    let mut random = |letters: &[u8], length: usize| {
+        let mut bytes = vec![0; length];
+        (source.moment.rng)(&mut bytes);
+        bytes.iter().map(|byte| char::from(letters[usize::from(*byte) % letters.len()])).collect::<String>()
+    };
+    let length = argument.parse().unwrap_or(0);
+    match function {
+        "alnum" => random(ALNUM, length),
+        "hex" => random(HEX, length),
+        "secret" => random(SECRET, length),
+        "uuid" => {
+            let hex = random(HEX, 32);
+            format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
+        }
+        "now" => source.moment.timestamp(),
+        "tenant.domain" => source.domain.to_owned(),
+        "tenant.name" => {
+            source.domain.split([':', '.']).next().filter(|name| !name.is_empty()).unwrap_or("sandbox").to_owned()
+        }
+        "digest" => URL_SAFE_NO_PAD.encode(Sha256::digest(field(argument).trim())),
+        "slug" => field(argument).to_lowercase().replace('_', "-"),
+        "host" => field(argument).split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or("").to_owned(),
+        name => field(name),
+    }
+}

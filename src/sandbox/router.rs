@@ -1,0 +1,163 @@
+//! From method and path to the operation that is meant, out of the declarations.
+//!
+//! Pure; it names no path itself. The store carries the operation out. Where several templates fit,
+//! the one with the fewest variables counts, so `/custom-domains/default` is not a domain's handle.
+
+use crate::kinds::Registry;
+use crate::kinds::kind::{Kind, List, Method};
+use crate::kinds::server::Action;
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy)]
+pub enum Operation<'r> {
+    /// Read all.
+    List(&'r List),
+    /// Read one.
+    Get,
+    /// Make one.
+    Create,
+    /// Change one.
+    Update,
+    /// Delete one.
+    Delete,
+    /// Do something else, as declared.
+    Action(&'r Action),
+}
+
+/// An operation found by path.
+#[derive(Debug, Clone)]
+pub struct Route<'r> {
+    /// The kind that it is about.
+    pub kind: &'r Kind,
+    /// The kind below which that lives.
+    pub parent: Option<&'r Kind>,
+    /// What is to be done.
+    pub operation: Operation<'r>,
+    /// Any one of these scopes is enough.
+    pub scopes: &'r [String],
+    /// The values of the path's variables, decoded.
+    pub variables: Vec<String>,
+}
+
+/// Finds the operation of a path below `/api/v2`.
+#[must_use]
+pub fn route<'r>(registry: &'r Registry, method: Method, path: &str) -> Option<Route<'r>> {
+    let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let mut found = Vec::new();
+    for kind in registry {
+        collect(kind, None, method, &segments, &mut found);
+    }
+    found.into_iter().min_by_key(|route| route.variables.len())
+}
+
+fn collect<'r>(
+    kind: &'r Kind,
+    parent: Option<&'r Kind>,
+    method: Method,
+    segments: &[&str],
+    found: &mut Vec<Route<'r>>,
+) {
+    let mut add = |wanted: Method, path: &str, scopes: &'r [String], operation: Operation<'r>| {
+        if let (true, Some(variables)) = (wanted == method, fit(path, segments)) {
+            found.push(Route { kind, parent, operation, scopes, variables });
+        }
+    };
+    if let Some(list) = &kind.list {
+        add(Method::Get, &list.path, &list.scopes, Operation::List(list));
+    }
+    let endpoints = [
+        (&kind.get, Operation::Get),
+        (&kind.create, Operation::Create),
+        (&kind.update, Operation::Update),
+        (&kind.delete, Operation::Delete),
+    ];
+    for (endpoint, operation) in endpoints {
+        if let Some(endpoint) = endpoint {
+            add(endpoint.method, &endpoint.path, &endpoint.scopes, operation);
+        }
+    }
+    for action in &kind.server.actions {
+        add(action.method, &action.path, &action.scopes, Operation::Action(action));
+    }
+    for child in &kind.server.children {
+        collect(child, Some(kind), method, segments, found);
+    }
+}
+
+fn fit(template: &str, segments: &[&str]) -> Option<Vec<String>> {
+    let parts: Vec<&str> = template.trim_start_matches('/').split('/').collect();
+    if parts.len() != segments.len() {
+        return None;
+    }
+    let mut variables = Vec::new();
+    for (part, segment) in parts.iter().zip(segments) {
+        if part.starts_with('{') {
+            variables.push(decode(segment));
+        } else if part != segment {
+            return None;
+        }
+    }
+    Some(variables)
+}
+
+/// Decodes `%2F` and the like; what is not an encoding stays as it is.
+#[must_use]
+pub fn decode(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let hex = (bytes[at] == b'%').then(|| text.get(at + 1..at + 3)).flatten();
+        if let Some(byte) = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            decoded.push(byte);
+            at += 3;
+        } else {
+            decoded.push(bytes[at]);
+            at += 1;
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+/// Decodes a query or a form: parameters in order, `+` as a blank.
+#[must_use]
+pub fn parameters(text: &str) -> Vec<(String, String)> {
+    text.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(&key.replace('+', " ")), decode(&value.replace('+', " ")))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Operation, decode, parameters, route};
+    use crate::kinds::Registry;
+    use crate::kinds::kind::Method;
+
+    #[test]
+    fn a_literal_segment_wins_over_a_variable() {
+        let found = route(Registry::builtin(), Method::Get, "/custom-domains/default").unwrap();
+        assert!(matches!(found.operation, Operation::Action(_)));
+        let found = route(Registry::builtin(), Method::Get, "/custom-domains/cd_1").unwrap();
+        assert!(matches!(found.operation, Operation::Get));
+        assert_eq!(found.variables, ["cd_1"]);
+    }
+
+    #[test]
+    fn an_unknown_path_or_method_has_no_route() {
+        assert!(route(Registry::builtin(), Method::Get, "/nothing").is_none());
+        assert!(route(Registry::builtin(), Method::Put, "/clients/abc").is_none());
+    }
+
+    #[test]
+    fn encodings_are_decoded_once() {
+        assert_eq!(decode("https:%2F%2Fa%252Fb%"), "https://a%2Fb%");
+        assert_eq!(
+            parameters("a=b+c&d=%3D&e"),
+            [("a", "b c"), ("d", "="), ("e", "")].map(|(k, v)| (k.into(), v.into()))
+        );
+    }
+}

@@ -1,0 +1,26 @@
+//! A fresh tenant: the objects that each declaration plants.
+//!
+//! Pure; it names no kind. The application that manages the tenant and its grant are the seeds of
+//! `oauth`, which knows what they mean.
+
+use serde_json::Value;
+
+use super::exchange::Moment;
+use super::fill::{self, Source};
+use super::store::Store;
+use crate::kinds::Registry;
+
+/// Makes a tenant with what each declaration plants.
+#[must_use]
+pub fn fresh(registry: &'static Registry, domain: &str, moment: &mut Moment) -> Store {
+    let mut store = Store::new(registry, domain);
+    for kind in registry.in_order() {
+        for seed in &kind.server.seed {
+            let planted = fill::make(seed, &serde_json::Map::new(), &mut Source { domain, moment });
+            if let Value::Object(object) = planted {
+                store.plant(kind, object, moment);
+            }
+        }
+    }
+    store
+}

@@ -1,0 +1,160 @@
+//! The tenant as a whole, and the file in which it is kept.
+//!
+//! One JSON file, readable by its owner only, because it holds secrets and the signing key; written
+//! to a temporary file beside it and renamed, so that it is whole at any time. Objects are the
+//! store's business.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use super::exchange::Moment;
+use super::keys::Keys;
+use super::oauth::{self, Used};
+use super::seed;
+use super::store::{Row, Store};
+use crate::error::Error;
+use crate::kinds::Registry;
+
+const VERSION: u32 = 1;
+
+/// A tenant with its key and its own application.
+#[derive(Debug)]
+pub struct State {
+    /// The objects.
+    pub store: Store,
+    /// The application that manages the tenant.
+    pub client_id: String,
+    /// Assertions that were signed in with; not kept, they live for minutes.
+    pub used: Used,
+    keys: Option<Keys>,
+}
+
+#[derive(Serialize)]
+struct Kept<'a> {
+    version: u32,
+    domain: &'a str,
+    client_id: &'a str,
+    key: Option<KeptKey>,
+    rows: BTreeMap<&'a str, Vec<&'a Row>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Found {
+    version: u32,
+    domain: String,
+    client_id: String,
+    key: Option<KeptKey>,
+    rows: BTreeMap<String, Vec<Row>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeptKey {
+    pem: String,
+    certificate: String,
+}
+
+impl State {
+    /// Makes a fresh tenant.
+    ///
+    /// # Errors
+    /// Says why the declarations do not let one be made.
+    pub fn fresh(registry: &'static Registry, domain: &str, moment: &mut Moment) -> Result<Self, Error> {
+        let mut store = seed::fresh(registry, domain, moment);
+        let client_id = oauth::plant_manager(&mut store, moment)?;
+        Ok(Self { store, client_id, used: Used::new(), keys: None })
+    }
+
+    /// Reads a kept tenant; none where there is no file.
+    ///
+    /// # Errors
+    /// Says why the file could not be read.
+    pub fn read(registry: &'static Registry, path: &Path, domain: &str) -> Result<Option<Self>, Error> {
+        let text = match fs::read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("read", path, error)),
+        };
+        let found: Found = serde_json::from_slice(&text).map_err(|error| failed("read", path, error))?;
+        if found.version != VERSION {
+            return Err(failed("read", path, format!("it has version {}, not {VERSION}", found.version)));
+        }
+        let keys = found.key.map(|key| {
+            let certificate = STANDARD.decode(&key.certificate).map_err(|error| failed("read", path, error))?;
+            Keys::from_parts(&key.pem, certificate)
+        });
+        let mut store = Store::new(registry, &found.domain);
+        store.restore(found.rows);
+        if found.domain != domain {
+            store.move_to(domain);
+        }
+        Ok(Some(Self { store, client_id: found.client_id, used: Used::new(), keys: keys.transpose()? }))
+    }
+
+    /// Gives the signing key, made now if there is none.
+    ///
+    /// # Errors
+    /// Says why it could not be made.
+    pub fn keys(&mut self) -> Result<Keys, Error> {
+        if let Some(keys) = &self.keys {
+            return Ok(keys.clone());
+        }
+        let keys = Keys::generate(self.store.domain())?;
+        self.keys = Some(keys.clone());
+        Ok(keys)
+    }
+
+    /// Writes the tenant as JSON.
+    ///
+    /// # Errors
+    /// Says why it could not be.
+    pub fn text(&self) -> Result<Vec<u8>, Error> {
+        let key = self.keys.as_ref().map(|keys| {
+            let (pem, certificate) = keys.parts();
+            KeptKey { pem: pem.to_owned(), certificate: STANDARD.encode(certificate) }
+        });
+        let kept = Kept {
+            version: VERSION,
+            domain: self.store.domain(),
+            client_id: &self.client_id,
+            key,
+            rows: self.store.rows(),
+        };
+        serde_json::to_vec(&kept).map_err(|error| Error::new("the sandbox's state is no JSON").because(error))
+    }
+}
+
+fn failed(verb: &str, path: &Path, why: impl std::fmt::Display) -> Error {
+    Error::new(format!("cannot {verb} the sandbox's state {}", path.display()))
+        .because(why)
+        .hint("`tenantctl sandbox reset` starts over")
+}
+
+/// Writes a file as a whole, readable by its owner only.
+///
+/// # Errors
+/// Says why it could not be written.
+pub fn write(path: &Path, text: &[u8]) -> Result<(), Error> {
+    let fail = |error: std::io::Error| failed("write", path, error);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder {
+        fs::create_dir_all(folder).map_err(fail)?;
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&temporary).map_err(fail)?;
+    file.write_all(text).and_then(|()| file.sync_all()).map_err(fail)?;
+    fs::rename(&temporary, path).map_err(fail)
+}

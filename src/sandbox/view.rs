@@ -1,0 +1,80 @@
+//! How an object looks in an answer: what is hidden, mirrored, computed, and what the query asks for.
+//!
+//! Pure; it reads `server:` marks and names no kind. The store keeps objects whole and shows them
+//! through here.
+
+use serde_json::{Map, Value};
+
+use super::exchange::{Moment, Request};
+use super::store::Store;
+use crate::kinds::kind::{Fields, Kind, Type};
+use crate::kinds::server::Answer;
+
+/// Shows an object as an answer has it.
+#[must_use]
+pub fn shown(store: &Store, kind: &Kind, object: &Map<String, Value>, answer: Answer, moment: &Moment) -> Value {
+    let mut view = Map::new();
+    for field in &kind.fields {
+        let server = &field.server;
+        let is_hidden = server.hidden
+            || !(server.shown_in.is_empty() || server.shown_in.contains(&answer))
+            || !server.shown_when.fits(object)
+            || !moment.may(&server.read_scopes);
+        if is_hidden {
+            continue;
+        }
+        let computed = server.backlink.as_ref().and_then(|link| {
+            let wanted = object.get(&link.equals)?;
+            store.handle_of(&link.kind, &link.field, wanted).map(Value::String)
+        });
+        let Some(value) = computed.or_else(|| object.get(&field.name).cloned()) else { continue };
+        let value = match value {
+            Value::Object(mut inner) if field.holds == Type::Object => {
+                hide(&field.fields, &mut inner, answer);
+                Value::Object(inner)
+            }
+            value => value,
+        };
+        if let Some(mirror) = &server.mirror {
+            match &value {
+                Value::Object(members) if !mirror.only.is_empty() => {
+                    let kept: Map<String, Value> = members
+                        .iter()
+                        .filter(|(name, _)| mirror.only.contains(name))
+                        .map(|(name, value)| (name.clone(), value.clone()))
+                        .collect();
+                    view.insert(mirror.name.clone(), Value::Object(kept));
+                }
+                value => {
+                    view.insert(mirror.name.clone(), value.clone());
+                }
+            }
+        }
+        view.insert(field.name.clone(), value);
+    }
+    Value::Object(view)
+}
+
+fn hide(fields: &Fields, object: &mut Map<String, Value>, answer: Answer) {
+    for field in fields {
+        if field.server.hidden || !(field.server.shown_in.is_empty() || field.server.shown_in.contains(&answer)) {
+            object.shift_remove(&field.name);
+        }
+        if let Some(Value::Object(inner)) = object.get_mut(&field.name) {
+            hide(&field.fields, inner, answer);
+        }
+    }
+}
+
+/// Keeps the members that `fields` and `include_fields` ask for.
+#[must_use]
+pub fn picked(view: Value, request: &Request) -> Value {
+    let (Some(fields), Value::Object(mut members)) = (request.parameter("fields"), view.clone()) else { return view };
+    let names: Vec<&str> = fields.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    if names.is_empty() {
+        return view;
+    }
+    let is_wanted = request.parameter("include_fields") != Some("false");
+    members.retain(|name, _| names.contains(&name.as_str()) == is_wanted);
+    Value::Object(members)
+}
