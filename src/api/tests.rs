@@ -6,7 +6,7 @@ use super::auth::Credentials;
 use super::clock::Clock;
 use super::failure::Cause;
 use super::testing::{Asked, Reply, Server};
-use super::{Client, Connection};
+use super::{Client, Connection, Roots};
 use crate::kinds::Registry;
 use crate::kinds::kind::{Kind, Method};
 use crate::plan::call::Call;
@@ -231,7 +231,7 @@ async fn a_wrong_secret_is_said_and_not_shown() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_vouches_for_is_refused() {
+async fn a_certificate_is_refused_unless_somebody_vouches_for_it() {
     let certificate = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
@@ -254,7 +254,16 @@ async fn a_certificate_that_nobody_vouches_for_is_refused() {
     });
     let server = Server::start(|_, _| Reply::Hang);
     let base_url = format!("https://localhost:{port}");
-    let error = Client::connect(Connection { base_url, ..server.connection(Clock::leaping()) }).await.unwrap_err();
+    let connection = Connection { base_url, ..server.connection(Clock::leaping()) };
+    let error = Client::connect(connection.clone()).await.unwrap_err();
     assert_eq!(error.to_string(), "POST /oauth/token: the certificate of `localhost` is not trusted");
     assert!(error.hint.unwrap().contains("--ca-bundle"));
+
+    let roots = vec![Roots { from: "--ca-bundle own.pem".to_owned(), pem: certificate.cert.pem().into_bytes() }];
+    let error = Client::connect(Connection { roots, ..connection }).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "POST /oauth/token: the connection broke before the answer came",
+        "it is trusted now"
+    );
 }
