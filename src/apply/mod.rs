@@ -28,7 +28,7 @@ use crate::tenant::{Address, Object, Tenant};
 use change::Work;
 use graph::Graph;
 
-pub use read_back::read_back;
+pub use read_back::{read_back, refreshed};
 
 /// How long a read may lag behind a write, unless told otherwise (product.md, section 7).
 pub const READ_LAG: Duration = Duration::from_secs(10);

@@ -12,10 +12,31 @@ use crate::api::{Client, object, unreadable};
 use crate::error::Error;
 use crate::kinds::Registry;
 use crate::kinds::kind::Kind;
-use crate::plan::Action;
+use crate::plan::{Action, Change, Plan};
 use crate::tenant::{Address, Object, Tenant};
 
 const FIRST_LOOK: Duration = Duration::from_millis(500);
+
+/// Gives the live tenant as it is after an apply: what was read back in the place of what was there.
+#[must_use]
+pub fn refreshed(live: &Tenant, read: Tenant, plan: &Plan, done: &[(Address, Action, Option<String>)]) -> Tenant {
+    let is_done = |change: &&Change| done.iter().any(|(address, ..)| *address == change.address());
+    let gone: Vec<(&str, Option<&str>)> =
+        plan.changes.iter().filter(is_done).map(|change| (change.kind.as_str(), change.id.as_deref())).collect();
+    let mut now = live.clone();
+    for (kind, objects) in &mut now.kinds {
+        objects.retain(|object| {
+            // What was made had no handle before; a singleton never has one.
+            let is_there = |id: &Option<&str>| *id == object.id.as_deref();
+            !gone.iter().any(|(written, id)| written == kind && is_there(id))
+        });
+    }
+    for (kind, objects) in read.kinds {
+        now.kinds.entry(kind).or_default().extend(objects);
+    }
+    now.unreadable.extend(read.unreadable);
+    now
+}
 
 /// What came of reading one object.
 enum Seen {

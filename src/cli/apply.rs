@@ -15,10 +15,10 @@ use crate::apply::{self, Event, Job, News, Outcome, READ_LAG};
 use crate::error::{Error, Exit};
 use crate::files;
 use crate::kinds::Registry;
-use crate::plan::{Plan, Policy, plan, saved};
+use crate::plan::{self, Plan, Policy, saved};
 use crate::render::outcome::{Note, Notes, done_line, outcome_text};
 use crate::render::{plan_json, plan_text};
-use crate::tenant::{Address, Pattern};
+use crate::tenant::{Address, Object, Pattern};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -89,7 +89,7 @@ async fn carry_out(
         hook(root, command).map_err(|error| error.hint("before_apply failed, nothing was written"))?;
     }
     let outcome = written(context, connected, drawn).await;
-    let differing = remaining(session, connected, drawn, &outcome).await;
+    let differing = remaining(context, session, connected, drawn, &outcome).await;
     let exit = told(context, &outcome, differing);
     for command in &session.settings.hooks.after_apply {
         if let Err(error) = hook(root, command) {
@@ -147,28 +147,29 @@ async fn written(context: &Context, connected: &Connected, drawn: &Drawn) -> Out
 
 /// Reads back what was written and plans it again: what is left is what still differs.
 async fn remaining(
+    context: &Context,
     session: &Session,
     connected: &Connected,
     drawn: &Drawn,
     outcome: &Outcome,
 ) -> Result<Vec<Note>, Error> {
     let registry = Registry::builtin();
-    let live = apply::read_back(registry, &drawn.live, outcome, &connected.client).await?;
+    let style = context.ui.style();
+    let shows = |raw: &Object| plan::shows(registry, &drawn.planned, &outcome.names, raw);
+    let read = apply::read_back(&connected.client, registry, &outcome.done, shows, READ_LAG).await?;
+    let live = apply::refreshed(&drawn.live, read, &drawn.planned.plan, &outcome.done);
     let written: Vec<&Address> = outcome.done.iter().map(|(address, ..)| address).collect();
     let only = written.iter().map(|address| Pattern::exactly(address)).collect();
     let policy = Policy { only, rotate: Vec::new(), ..session.policy.clone() };
-    let again = plan(registry, &drawn.desired, &live, &policy)?.plan;
+    let again = plan::plan(registry, &drawn.desired, &live, &policy)?.plan;
     let differs = again.changes.iter().filter(|change| written.contains(&&change.address()));
-    Ok(differs.map(|change| (change.address(), change.action, plan_text::edits_text(change))).collect())
+    Ok(differs.map(|change| (change.address(), change.action, plan_text::edits_text(change, style))).collect())
 }
 
 /// Says what was done and what was not, and gives the exit code.
 fn told(context: &Context, outcome: &Outcome, differing: Result<Vec<Note>, Error>) -> Exit {
-    let failed: Vec<Note> = outcome
-        .failed
-        .iter()
-        .map(|(address, action, error)| (address.clone(), *action, plan_text::failure_text(error)))
-        .collect();
+    let failed: Vec<Note> =
+        outcome.failed.iter().map(|(address, action, error)| (address.clone(), *action, why(error))).collect();
     let done: Vec<Note> = outcome
         .done
         .iter()
@@ -190,4 +191,14 @@ fn told(context: &Context, outcome: &Outcome, differing: Result<Vec<Note>, Error
         outcome if outcome.wrote => Exit::Incomplete,
         _ => Exit::Failed,
     }
+}
+
+/// A failure in one text, with what caused it and what to do.
+fn why(error: &Error) -> String {
+    let hint = error.hint.iter().map(|hint| format!("hint: {hint}"));
+    std::iter::once(error.message.clone())
+        .chain(error.causes.iter().cloned())
+        .chain(hint)
+        .collect::<Vec<_>>()
+        .join("\n")
 }

@@ -34,7 +34,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     let mut session = Session::open(context, &args.choice, &Consent::default())?;
     let connected = session.connect(context).await?;
     let registry = Registry::builtin();
-    let live = connected.client.fetch(registry, &chosen_kinds(registry, &session.policy)).await?;
+    let live = connected.client.fetch(&chosen_kinds(registry, &session.policy)).await?;
     connected.report(context);
     connected.close()?;
     context.ui.warnings(unreadable(&live));
@@ -43,7 +43,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     let exported = files(registry, &tenant, &options)?;
     let folder = Files::create(&args.out)?;
     for file in &exported.files {
-        folder.write(&file.path.to_string_lossy(), &file.text, Mode::Shared)?;
+        folder.write(&file.path.to_string_lossy(), &file.text, Mode::Public)?;
     }
     let mut problems = Problems::default();
     problems.extend(exported.problems);

@@ -79,13 +79,28 @@ pub fn main() -> ExitCode {
         }
     };
     let secrets = Secrets::default();
-    let ui = Ui::new(secrets.clone());
+    let ui = Ui::new(secrets.clone()).with_verbose(cli.global.verbose);
+    start_log(&ui, cli.global.verbose);
     let context = Context { global: cli.global.clone(), ui: ui.clone(), secrets };
-    let exit = run(&context, cli.command).unwrap_or_else(|error| {
+    let exit = run(&context, cli.command).and_then(|exit| ui.failure().map_or(Ok(exit), Err)).unwrap_or_else(|error| {
         ui.error(&error);
         error.exit
     });
     ExitCode::from(exit as u8)
+}
+
+/// Sends log lines to stderr from -vv on: each request with its status and time, no bodies.
+fn start_log(ui: &Ui, verbose: u8) {
+    let level = match verbose {
+        0 | 1 => return,
+        2 => tracing::Level::DEBUG,
+        _ => tracing::Level::TRACE,
+    };
+    let filter = tracing_subscriber::EnvFilter::new(format!("tenantctl={level}"));
+    let ui = ui.clone();
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_ansi(false);
+    // The first to set one wins; there is no second in this process.
+    let _ = subscriber.with_writer(move || ui.log()).try_init();
 }
 
 #[tokio::main]

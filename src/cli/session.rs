@@ -163,7 +163,7 @@ impl Session {
     pub async fn draw(&self, connected: &Connected, desired: Desired) -> Result<Drawn, Error> {
         let registry = Registry::builtin();
         let kinds = scope::needed(registry, &desired, &self.policy);
-        let live = connected.client.fetch(registry, &kinds).await?;
+        let live = connected.client.fetch(&kinds).await?;
         let planned = plan(registry, &desired, &live, &self.policy)?;
         Ok(Drawn { desired, live, planned })
     }

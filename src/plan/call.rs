@@ -253,6 +253,10 @@ impl Sender<'_> {
             let at = format!("{at}/{}", escape(name));
             match field.fields.get(name) {
                 Some(member) if value.is_null() && !member.nullable => {}
+                // What can't change is sent as it is: the API may show it in a form of its own.
+                Some(member) if member.create_only => {
+                    sent.extend(live.get(name).map(|value| (name.clone(), value.clone())));
+                }
                 Some(member) => {
                     sent.insert(name.clone(), self.value(member, &at, Some(value), live.get(name))?);
                 }

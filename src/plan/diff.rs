@@ -72,6 +72,10 @@ impl Walk<'_> {
             return;
         }
         if field.write_only && !self.is_create {
+            match self.is_rotated && !at.write_once {
+                true => self.push(Op::Replace, at, None, Some(desired.clone()), None),
+                false => self.found.secrets.push((at.path.clone(), SecretState::NotComparable)),
+            }
             return;
         }
         match (desired, live) {

@@ -17,7 +17,7 @@ pub mod policy;
 pub mod saved;
 pub mod scope;
 
-pub use planner::{Planned, plan};
+pub use planner::{Planned, plan, shows};
 
 #[cfg(test)]
 mod tests;

@@ -99,6 +99,19 @@ pub fn plan(registry: &Registry, desired: &Desired, live: &Tenant, policy: &Poli
     Ok(Planned { plan, desired: wanted, live: found, names })
 }
 
+/// Tells whether a live object shows what a change of it wrote.
+#[must_use]
+pub fn shows(registry: &Registry, planned: &Planned, names: &Names, raw: &Object) -> bool {
+    let Some(kind) = registry.get(&raw.address.kind) else { return true };
+    let one = Tenant { kinds: BTreeMap::from([(kind.name.clone(), vec![raw.clone()])]), ..Tenant::default() };
+    let live = canonical(registry, names, &one, canon::live);
+    let Some(live) = live.objects(&kind.name).first() else { return true };
+    let change = planned.plan.changes.iter().find(|change| change.address() == live.address);
+    let Some((change, desired)) = change.zip(planned.desired.find(&live.address)) else { return true };
+    let left = difference(kind, desired, Some(&live.value), false).edits;
+    !left.iter().any(|edit| change.fields.iter().any(|wanted| wanted.path == edit.path))
+}
+
 /// Gives a tenant with references by name and values in canonical form.
 #[must_use]
 pub fn canonical(

@@ -102,6 +102,12 @@ pub(super) fn change_title(change: &Change, style: Style) -> String {
     format!("{} {}{word}", style.paint(tone, sign), shown_address(&change.kind, &change.name))
 }
 
+/// Writes the fields of a change alone: what still differs after an apply.
+#[must_use]
+pub fn edits_text(change: &Change, style: Style) -> String {
+    edit_lines(&change.fields, style).join("\n")
+}
+
 /// Writes the fields of a change, in lines that begin with their sign.
 pub(super) fn edit_lines(edits: &[Edit], style: Style) -> Vec<String> {
     let width = |edit: &Edit| path(&edit.path).chars().count();
@@ -138,6 +144,9 @@ fn told(edit: &Edit, style: Style) -> (String, Vec<String>) {
     }
     match (&edit.before, after) {
         (before, None) => (cleared(before.as_ref()), Vec::new()),
+        (None, Some(Value::Array(items))) if is_wide(&Value::Array(items.clone())) => {
+            set_told(&SetEdit { added: items.clone(), ..SetEdit::default() }, 0, style)
+        }
         (None, Some(after)) if is_wide(after) => (String::new(), wide_diff(None, after, style)),
         (None, Some(after)) => (json(after), Vec::new()),
         (Some(before), Some(after)) if is_wide(before) || is_wide(after) => {

@@ -5,15 +5,15 @@ use tenantctl::kinds::Registry;
 use tenantctl::kinds::kind::{Field, Fields, Format, Kind, Type};
 
 /// A place in an object: the names from the top down.
-pub type Path<'a> = Vec<&'a Field>;
+pub(crate) type Path<'a> = Vec<&'a Field>;
 
 /// Gives the JSON Pointer of a path.
-pub fn pointer(path: &Path) -> String {
+pub(crate) fn pointer(path: &Path) -> String {
     path.iter().map(|field| format!("/{}", field.name)).collect()
 }
 
 /// Lists the fields of a kind that a definition can change, members of objects one by one.
-pub fn leaves(kind: &Kind) -> Vec<Path<'_>> {
+pub(crate) fn leaves(kind: &Kind) -> Vec<Path<'_>> {
     fn walk<'a>(fields: &'a Fields, above: &Path<'a>, found: &mut Vec<Path<'a>>) {
         for field in fields.iter().filter(|field| !field.read_only && !field.write_only) {
             let mut path = above.clone();
@@ -33,7 +33,7 @@ pub fn leaves(kind: &Kind) -> Vec<Path<'_>> {
 }
 
 /// Gives the value of a field, the first or the second of two that differ.
-pub fn sample(field: &Field, second: bool) -> Option<Value> {
+pub(crate) fn sample(field: &Field, second: bool) -> Option<Value> {
     let n = usize::from(second);
     if !field.one_of.is_empty() {
         return field.one_of.get(n).cloned();
@@ -46,8 +46,14 @@ pub fn sample(field: &Field, second: bool) -> Option<Value> {
         }
         Type::Boolean => Some(json!(!second)),
         Type::Object if field.fields.is_empty() => Some(json!({ "member": format!("value{n}") })),
+        Type::Object if field.secret => {
+            let members = field.fields.iter().filter_map(|field| Some((field.name.clone(), sample(field, second)?)));
+            Some(Value::Object(members.collect()))
+        }
         Type::Object => Some(required(&field.fields, second)),
-        Type::Map => Some(json!({ "key": field.items.as_ref().map_or(Some(json!("v")), |item| sample(item, second))? })),
+        Type::Map => {
+            Some(json!({ "key": field.items.as_ref().map_or(Some(json!("v")), |item| sample(item, second))? }))
+        }
         Type::List | Type::Set => {
             let item = field.items.as_deref()?;
             let element = |second| {
@@ -70,7 +76,9 @@ pub fn sample(field: &Field, second: bool) -> Option<Value> {
 }
 
 fn text(field: &Field, n: usize) -> Option<String> {
-    if let Some(reference) = field.reference.as_ref().filter(|reference| Registry::builtin().get(&reference.kind).is_some()) {
+    if let Some(reference) =
+        field.reference.as_ref().filter(|reference| Registry::builtin().get(&reference.kind).is_some())
+    {
         return Some(match reference.path.len() {
             0 => format!("Target {n}"),
             1 => format!("https://target{n}.example"),
@@ -78,7 +86,7 @@ fn text(field: &Field, n: usize) -> Option<String> {
         });
     }
     match field.format {
-        Some(Format::Pem) => None,
+        Some(Format::Pem) => (n == 0).then(|| include_str!("public_key.pem").to_owned()),
         Some(Format::CountryCode) => Some(["DE", "FR"][n].to_owned()),
         Some(Format::Hostname) => Some(format!("host{n}.example")),
         _ if field.max.is_some_and(|max| max < 30) => Some(format!("v{n}")),
@@ -87,12 +95,14 @@ fn text(field: &Field, n: usize) -> Option<String> {
 }
 
 fn required(fields: &Fields, second: bool) -> Value {
-    let members = fields.iter().filter(|field| field.required && !field.read_only);
+    // A hidden secret must be at hand wherever its object is sent whole.
+    let is_needed = |field: &&Field| (field.required || field.secret && field.write_only) && !field.read_only;
+    let members = fields.iter().filter(is_needed);
     Value::Object(members.filter_map(|field| Some((field.name.clone(), sample(field, second)?))).collect())
 }
 
 /// Gives an object with one value set, and what else must be there around it.
-pub fn with(base: &Map<String, Value>, path: &Path, value: &Value) -> Map<String, Value> {
+pub(crate) fn with(base: &Map<String, Value>, path: &Path, value: &Value) -> Map<String, Value> {
     fn put(map: &mut Map<String, Value>, path: &[&Field], value: &Value) {
         match path {
             [] => {}

@@ -1,0 +1,21 @@
+//! All tests of the outside, in one binary.
+
+mod architecture;
+mod config;
+mod lifecycle;
+mod schemas;
+mod support;
+mod transcripts;
+
+/// A file that nobody names here would never run.
+#[test]
+fn no_test_file_is_forgotten() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let this = include_str!("main.rs");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let is_test = path.extension().is_some_and(|extension| extension == "rs") && name != "main";
+        assert!(!is_test || this.contains(&format!("mod {name};")), "tests/{name}.rs is not part of tests/main.rs");
+    }
+}
