@@ -1,0 +1,506 @@
+//! The sandbox over real HTTP: refusals, pages, tokens, the state file.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use reqwest::Method;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use tenantctl::sandbox::{Options, Sandbox, start};
+
+struct Tenant {
+    sandbox: Sandbox,
+    http: reqwest::Client,
+    token: String,
+}
+
+async fn tenant() -> Tenant {
+    tenant_with(Options { domain: Some("sandbox.localhost".to_owned()), ..Options::default() }).await
+}
+
+async fn tenant_with(options: Options) -> Tenant {
+    let sandbox = start(options).unwrap();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let mut tenant = Tenant { sandbox, http, token: String::new() };
+    let (id, secret) = (tenant.sandbox.client_id.clone(), tenant.sandbox.client_secret.expose_secret().to_owned());
+    let audience = format!("https://{}/api/v2/", tenant.sandbox.domain);
+    let (status, body) = tenant.exchange(&credentials(&id, &secret, &audience)).await;
+    assert_eq!(status, 200, "{body}");
+    body["access_token"].as_str().unwrap().clone_into(&mut tenant.token);
+    tenant
+}
+
+fn credentials(id: &str, secret: &str, audience: &str) -> Value {
+    json!({"grant_type": "client_credentials", "client_id": id, "client_secret": secret, "audience": audience})
+}
+
+fn credentials_of(client: &Value, audience: &str) -> Value {
+    credentials(text(&client["client_id"]), text(&client["client_secret"]), audience)
+}
+
+impl Tenant {
+    async fn exchange(&self, body: &Value) -> (u16, Value) {
+        let url = format!("{}/oauth/token", self.sandbox.url);
+        let response = self.http.post(url).json(body).send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
+        self.call_as(&self.token, method, path, body).await
+    }
+
+    async fn call_as(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
+        let mut request = self.http.request(method, format!("{}/api/v2{path}", self.sandbox.url)).bearer_auth(token);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let text = response.text().await.unwrap();
+        (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let (status, body) = self.call(Method::GET, path, None).await;
+        assert_eq!(status, 200, "GET {path}: {body}");
+        body
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        let (status, answer) = self.call(Method::POST, path, Some(body)).await;
+        assert!(status == 201 || status == 200, "POST {path}: {status} {answer}");
+        answer
+    }
+
+    async fn patch(&self, path: &str, body: Value) -> Value {
+        let (status, answer) = self.call(Method::PATCH, path, Some(body)).await;
+        assert_eq!(status, 200, "PATCH {path}: {answer}");
+        answer
+    }
+
+    async fn refused(&self, method: Method, path: &str, body: Option<Value>, status: u16, word: &str) {
+        let (found, answer) = self.call(method.clone(), path, body.clone()).await;
+        assert_eq!(found, status, "{method} {path} {body:?}: {answer}");
+        assert!(answer.to_string().contains(word), "{method} {path} {body:?}: {answer} has no {word:?}");
+    }
+
+    /// Makes an API, an application and a grant; gives the application.
+    async fn granted(&self, api: Value, scope: Value) -> Value {
+        let api = self.post("/resource-servers", api).await;
+        let client = self.post("/clients", json!({"name": "app", "app_type": "non_interactive"})).await;
+        let grant = json!({"client_id": client["client_id"], "audience": api["identifier"], "scope": scope});
+        self.post("/client-grants", grant).await;
+        client
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+#[tokio::test]
+async fn bodies_that_the_api_does_not_take_are_refused() {
+    let tenant = tenant().await;
+    let bad = [
+        (
+            "/clients",
+            json!({"name": "a", "foo": 1}),
+            "Payload validation error: 'Additional properties not allowed: foo'.",
+        ),
+        ("/clients", json!({}), "'Missing required property: name'"),
+        ("/clients", json!({"name": 1}), "'Expected type string but found type integer' on property name"),
+        ("/clients", json!({"name": "a", "app_type": "b"}), "'No enum match for: b' on property app_type"),
+        ("/clients", json!({"name": "a<b>"}), "no-angle-brackets"),
+        ("/clients", json!({"name": "a", "description": "x".repeat(141)}), "too long (141 chars), maximum 140"),
+        ("/clients", json!({"name": "a", "client_secret": "x"}), "not allowed: client_secret"),
+        ("/clients", json!({"name": "a", "par_request_expiry": 5}), "less than minimum 10"),
+        ("/clients", json!({"name": "a", "refresh_token": {"rotation_type": "rotating"}}), "expiration_type"),
+        ("/resource-servers", json!({"name": "a"}), "'Missing required property: identifier'"),
+        ("/resource-servers", json!({"identifier": "a", "id": "b"}), "not allowed: id"),
+        ("/resource-servers", json!({"identifier": "a", "scopes": [{"description": "x"}]}), "scopes[0]"),
+        ("/custom-domains", json!({"domain": "a_b.example.com", "type": "auth0_managed_certs"}), "hostname"),
+        ("/custom-domains", json!({"domain": "a.example.com", "type": "x"}), "No enum match"),
+    ];
+    for (path, body, word) in bad {
+        tenant.refused(Method::POST, path, Some(body), 400, word).await;
+    }
+    tenant.refused(Method::PATCH, "/tenants/settings", Some(json!({"nope": 1})), 400, "invalid_body").await;
+    tenant.refused(Method::POST, "/clients", Some(json!([])), 400, "Expected type object").await;
+    let url = format!("{}/api/v2/clients", tenant.sandbox.url);
+    let response = tenant.http.post(url).bearer_auth(&tenant.token).body("{").send().await.unwrap();
+    assert_eq!(response.status(), 400);
+}
+
+#[tokio::test]
+async fn unknown_things_are_not_found() {
+    let tenant = tenant().await;
+    for (path, word) in [
+        ("/clients/nobody", "inexistent_client"),
+        ("/resource-servers/none", "inexistent_resource_server"),
+        ("/client-grants/cgr_none", "The client grant does not exist"),
+        ("/custom-domains/cd_none", "Custom domain not found"),
+        ("/nothing", "Not Found"),
+    ] {
+        tenant.refused(Method::GET, path, None, 404, word).await;
+        tenant.refused(Method::DELETE, path, None, 404, word).await;
+    }
+    let grant = json!({"client_id": "nobody", "audience": "none", "scope": []});
+    tenant.refused(Method::POST, "/client-grants", Some(grant), 404, "inexistent_client").await;
+    let grant = json!({"client_id": tenant.sandbox.client_id, "audience": "none", "scope": []});
+    tenant.refused(Method::POST, "/client-grants", Some(grant), 404, "inexistent_resource_server").await;
+}
+
+#[tokio::test]
+async fn duplicates_are_refused_where_the_api_wants_one_of_a_kind() {
+    let tenant = tenant().await;
+    let client = tenant.granted(json!({"identifier": "urn:a"}), json!(["read:x"])).await;
+    tenant
+        .refused(Method::POST, "/resource-servers", Some(json!({"identifier": "urn:a"})), 409, "same identifier")
+        .await;
+    let grant = json!({"client_id": client["client_id"], "audience": "urn:a", "scope": []});
+    tenant.refused(Method::POST, "/client-grants", Some(grant.clone()), 409, "Conflict").await;
+    let mut other = grant;
+    other["subject_type"] = json!("user");
+    tenant.post("/client-grants", other).await;
+    let domain = json!({"domain": "login.example.com", "type": "auth0_managed_certs"});
+    tenant.post("/custom-domains", domain.clone()).await;
+    tenant.refused(Method::POST, "/custom-domains", Some(domain), 409, "already exists").await;
+    tenant.post("/clients", json!({"name": "app"})).await;
+}
+
+#[tokio::test]
+async fn what_cannot_change_is_refused_in_an_update() {
+    let tenant = tenant().await;
+    let client = tenant.granted(json!({"identifier": "urn:a"}), json!([])).await;
+    tenant.refused(Method::PATCH, "/resource-servers/urn:a", Some(json!({"identifier": "b"})), 400, "identifier").await;
+    let grants = tenant.get("/client-grants?audience=urn:a").await;
+    let path = format!("/client-grants/{}", text(&grants[0]["id"]));
+    tenant.refused(Method::PATCH, &path, Some(json!({"audience": "urn:b"})), 400, "audience").await;
+    let third = tenant.post("/clients", json!({"name": "third", "is_first_party": false})).await;
+    let path = format!("/clients/{}", text(&third["client_id"]));
+    tenant.patch(&path, json!({"third_party_security_mode": "permissive", "name": "x"})).await;
+    tenant
+        .refused(Method::PATCH, &path, Some(json!({"third_party_security_mode": "strict"})), 400, "third_party")
+        .await;
+    let path = format!("/clients/{}", text(&client["client_id"]));
+    tenant.refused(Method::PATCH, &path, Some(json!({"name": null})), 400, "found type null").await;
+    tenant.refused(Method::PATCH, &path, Some(json!({"client_id": "x"})), 400, "client_id").await;
+}
+
+#[tokio::test]
+async fn system_objects_are_protected() {
+    let tenant = tenant().await;
+    let audience = format!("https://{}/api/v2/", tenant.sandbox.domain).replace('/', "%2F");
+    let path = format!("/resource-servers/{audience}");
+    tenant.refused(Method::DELETE, &path, None, 400, "System resource servers").await;
+    tenant.refused(Method::PATCH, &path, Some(json!({"name": "x"})), 400, "cannot be patched").await;
+    assert_eq!(tenant.patch(&path, json!({"token_lifetime": 3600})).await["token_lifetime"], 3600);
+    let global = tenant.get("/clients?is_global=true").await;
+    assert_eq!(global[0]["name"], "All Applications");
+    let path = format!("/clients/{}", text(&global[0]["client_id"]));
+    tenant.refused(Method::DELETE, &path, None, 400, "Global client cannot be deleted").await;
+}
+
+#[tokio::test]
+async fn a_domain_is_verified_before_it_is_the_default() {
+    let tenant = tenant().await;
+    let domain = tenant.post("/custom-domains", json!({"domain": "a.example.com", "type": "self_managed_certs"})).await;
+    let default = Some(json!({"domain": "a.example.com"}));
+    tenant.refused(Method::PATCH, "/custom-domains/default", default.clone(), 400, "must be verified").await;
+    let path = format!("/custom-domains/{}", text(&domain["custom_domain_id"]));
+    let verified = tenant.post(&format!("{path}/verify"), json!({})).await;
+    assert_eq!(verified["status"], "ready");
+    assert!(verified["cname_api_key"].is_string());
+    assert!(tenant.get(&path).await.get("cname_api_key").is_none());
+    let (status, answer) = tenant.call(Method::PATCH, "/custom-domains/default", default).await;
+    assert_eq!((status, &answer["is_default"]), (200, &json!(true)));
+    assert_eq!(tenant.get("/custom-domains/default").await["domain"], "a.example.com");
+}
+
+#[tokio::test]
+async fn deletes_take_along_what_hangs_on_them() {
+    let tenant = tenant().await;
+    let client = tenant.granted(json!({"identifier": "urn:a"}), json!([])).await;
+    let path = format!("/clients/{}", text(&client["client_id"]));
+    assert_eq!(tenant.call(Method::DELETE, &path, None).await.0, 204);
+    assert_eq!(tenant.get("/client-grants?audience=urn:a").await, json!([]));
+    tenant.granted(json!({"identifier": "urn:b"}), json!([])).await;
+    assert_eq!(tenant.call(Method::DELETE, "/resource-servers/urn:b", None).await.0, 204);
+    assert_eq!(tenant.get("/client-grants?audience=urn:b").await, json!([]));
+}
+
+#[tokio::test]
+async fn lists_come_in_both_styles_of_pages() {
+    let tenant = tenant().await;
+    for at in 0..5 {
+        tenant.granted(json!({"identifier": format!("urn:{at}")}), json!([])).await;
+    }
+    let page = tenant.get("/clients?is_global=false&per_page=4&page=1&include_totals=true").await;
+    assert_eq!((&page["start"], &page["limit"], &page["total"]), (&json!(4), &json!(4), &json!(6)));
+    assert_eq!(page["clients"].as_array().unwrap().len(), 2);
+    let mut path = "/client-grants?take=4".to_owned();
+    let mut seen = Vec::new();
+    loop {
+        let page = tenant.get(&path).await;
+        assert!(page.get("total").is_none());
+        seen.extend(page["client_grants"].as_array().unwrap().iter().map(|grant| text(&grant["id"]).to_owned()));
+        let Some(next) = page.get("next") else { break };
+        path = format!("/client-grants?take=4&from={}", text(next));
+    }
+    seen.dedup();
+    assert_eq!(seen.len(), 6);
+    for path in ["/clients?per_page=101", "/resource-servers?per_page=101", "/client-grants?take=101"] {
+        tenant.refused(Method::GET, path, None, 400, "invalid_query_string").await;
+    }
+    let word = "Requesting page 10 exceeds the allowed maximum of 1000 records";
+    tenant.refused(Method::GET, "/client-grants?page=10&per_page=100", None, 400, word).await;
+    let only = tenant.get("/clients?fields=name&include_fields=true&app_type=non_interactive,spa").await;
+    assert_eq!(only[0], json!({"name": "tenantctl"}));
+}
+
+#[tokio::test]
+async fn tokens_are_checked_on_every_request() {
+    let tenant = tenant().await;
+    let url = format!("{}/api/v2/clients", tenant.sandbox.url);
+    assert_eq!(tenant.http.get(&url).send().await.unwrap().status(), 401);
+    let forged = format!("{}AAAA", &tenant.token[..tenant.token.len() - 4]);
+    for token in ["abc", forged.as_str()] {
+        assert_eq!(tenant.call_as(token, Method::GET, "/clients", None).await.0, 401);
+    }
+    let api = format!("https://{}/api/v2/", tenant.sandbox.domain);
+    let client = tenant.post("/clients", json!({"name": "reader"})).await;
+    let grant = json!({"client_id": client["client_id"], "audience": api, "scope": ["read:clients"]});
+    tenant.post("/client-grants", grant).await;
+    let (_, token) = tenant.exchange(&credentials_of(&client, &api)).await;
+    let (status, list) = tenant.call_as(text(&token["access_token"]), Method::GET, "/clients", None).await;
+    assert_eq!(status, 200);
+    assert!(list.as_array().unwrap().iter().all(|client| client.get("client_secret").is_none()));
+    let body = Some(json!({"name": "x"}));
+    let (status, body) = tenant.call_as(text(&token["access_token"]), Method::POST, "/clients", body).await;
+    assert_eq!(status, 403);
+    assert_eq!(body["message"], "Insufficient scope, expected any of: create:clients");
+    assert_eq!(body["errorCode"], "insufficient_scope");
+    tenant.patch(&format!("/resource-servers/{}", api.replace('/', "%2F")), json!({"token_lifetime": 0})).await;
+    let (_, token) = tenant.exchange(&credentials_of(&client, &api)).await;
+    let (status, body) = tenant.call_as(text(&token["access_token"]), Method::GET, "/clients", None).await;
+    assert_eq!(status, 401, "{body}");
+    assert!(text(&body["message"]).contains("Expired"));
+}
+
+#[tokio::test]
+async fn the_token_endpoint_refuses_in_the_documented_words() {
+    let tenant = tenant().await;
+    let client = tenant.granted(json!({"identifier": "urn:a"}), json!(["read:x"])).await;
+    let (id, secret) = (text(&client["client_id"]), text(&client["client_secret"]));
+    tenant.post("/resource-servers", json!({"identifier": "urn:closed"})).await;
+    let mut password = credentials(id, secret, "urn:a");
+    password["grant_type"] = json!("password");
+    for (body, status, word) in [
+        (credentials(id, "wrong", "urn:a"), 401, "Unauthorized"),
+        (credentials("nobody", secret, "urn:a"), 401, "Unauthorized"),
+        (credentials(id, secret, "urn:none"), 403, "Service not enabled within domain: urn:none"),
+        (credentials(id, secret, "urn:closed"), 403, "You need to create a \\\"client-grant\\\""),
+        (credentials(id, secret, ""), 403, "No audience parameter"),
+        (password, 400, "unsupported_grant_type"),
+        (json!({}), 400, "Missing required parameter: grant_type"),
+    ] {
+        let (found, answer) = tenant.exchange(&body).await;
+        assert_eq!(found, status, "{body} {answer}");
+        assert!(answer.to_string().contains(word), "{body} {answer}");
+    }
+    tenant.patch(&format!("/clients/{id}"), json!({"grant_types": ["authorization_code"]})).await;
+    let (status, answer) = tenant.exchange(&credentials(id, secret, "urn:a")).await;
+    assert_eq!((status, text(&answer["error"])), (403, "unauthorized_client"));
+    let deny = json!({"subject_type_authorization": {"client": {"policy": "deny_all"}}});
+    tenant.patch("/resource-servers/urn:a", deny).await;
+    tenant.patch(&format!("/clients/{id}"), json!({"grant_types": ["client_credentials"]})).await;
+    assert_eq!(tenant.exchange(&credentials(id, secret, "urn:a")).await.0, 403);
+}
+
+#[tokio::test]
+async fn secrets_are_taken_where_the_application_says() {
+    let tenant = tenant().await;
+    let client = tenant.granted(json!({"identifier": "urn:a"}), json!(["read:x"])).await;
+    let (id, secret) = (text(&client["client_id"]), text(&client["client_secret"]));
+    let url = format!("{}/oauth/token", tenant.sandbox.url);
+    let form = [("grant_type", "client_credentials"), ("audience", "urn:a")];
+    for (method, by_body, by_header) in
+        [(json!("client_secret_post"), 200, 401), (json!("client_secret_basic"), 401, 200), (Value::Null, 200, 200)]
+    {
+        tenant.patch(&format!("/clients/{id}"), json!({"token_endpoint_auth_method": method})).await;
+        let in_body = [form[0], form[1], ("client_id", id), ("client_secret", secret)];
+        let response = tenant.http.post(&url).form(&in_body).send().await.unwrap();
+        assert_eq!(response.status(), by_body, "{method} in the body");
+        let basic = format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")));
+        let response = tenant.http.post(&url).form(&form).header("authorization", basic).send().await.unwrap();
+        assert_eq!(response.status(), by_header, "{method} in the header");
+    }
+}
+
+async fn claims(tenant: &Tenant, client: &Value, audience: &str, algorithm: Algorithm) -> (Header, Value) {
+    let (status, body) = tenant.exchange(&credentials_of(client, audience)).await;
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(body["token_type"], "Bearer");
+    let url = format!("{}/.well-known/jwks.json", tenant.sandbox.url);
+    let jwks: Value = tenant.http.get(url).send().await.unwrap().json().await.unwrap();
+    let key = &jwks["keys"][0];
+    let key = DecodingKey::from_rsa_components(text(&key["n"]), text(&key["e"])).unwrap();
+    let mut validation = Validation::new(algorithm);
+    validation.set_audience(&[audience]);
+    let token = text(&body["access_token"]);
+    let claims = jsonwebtoken::decode::<Value>(token, &key, &validation).unwrap().claims;
+    assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), body["expires_in"].as_u64().unwrap());
+    (jsonwebtoken::decode_header(token).unwrap(), claims)
+}
+
+#[tokio::test]
+async fn tokens_have_the_shape_of_the_apis_dialect() {
+    let tenant = tenant().await;
+    let api =
+        json!({"identifier": "urn:a", "token_lifetime": 1234, "scopes": [{"value": "read:x"}, {"value": "write:x"}]});
+    let client = tenant.granted(api, json!(["read:x"])).await;
+    let id = text(&client["client_id"]);
+    let (header, found) = claims(&tenant, &client, "urn:a", Algorithm::RS256).await;
+    assert_eq!(header.typ.as_deref(), Some("JWT"));
+    assert_eq!(found["iss"], format!("{}/", tenant.sandbox.url));
+    assert_eq!(found["sub"], format!("{id}@clients"));
+    assert_eq!((text(&found["azp"]), text(&found["gty"]), text(&found["scope"])), (id, "client-credentials", "read:x"));
+    assert!(found.get("permissions").is_none());
+    let change = json!({"token_dialect": "rfc9068_profile_authz", "enforce_policies": true, "signing_alg": "PS256"});
+    tenant.patch("/resource-servers/urn:a", change).await;
+    let (header, found) = claims(&tenant, &client, "urn:a", Algorithm::PS256).await;
+    assert_eq!(header.typ.as_deref(), Some("at+jwt"));
+    assert_eq!((&found["client_id"], &found["permissions"]), (&json!(id), &json!(["read:x"])));
+    assert!(found.get("gty").is_none() && found["jti"].is_string());
+    let grants = tenant.get("/client-grants?audience=urn:a").await;
+    let path = format!("/client-grants/{}", text(&grants[0]["id"]));
+    let grant = tenant.patch(&path, json!({"allow_all_scopes": true})).await;
+    assert!(grant.get("scope").is_none());
+    let (_, found) = claims(&tenant, &client, "urn:a", Algorithm::PS256).await;
+    assert_eq!(found["scope"], "read:x write:x");
+    let secret = json!({"signing_alg": "HS256", "signing_secret": "0123456789abcdef", "token_dialect": "access_token"});
+    assert_eq!(tenant.patch("/resource-servers/urn:a", secret).await["signing_secret"], "0123456789abcdef");
+    let (_, body) = tenant.exchange(&credentials_of(&client, "urn:a")).await;
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.set_audience(&["urn:a"]);
+    let key = DecodingKey::from_secret(b"0123456789abcdef");
+    jsonwebtoken::decode::<Value>(text(&body["access_token"]), &key, &validation).unwrap();
+}
+
+#[tokio::test]
+async fn an_application_signs_in_with_its_key() {
+    let tenant = tenant().await;
+    let client = tenant.granted(json!({"identifier": "urn:a"}), json!(["read:x"])).await;
+    let id = text(&client["client_id"]);
+    let pair = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
+    let key = EncodingKey::from_rsa_pem(pair.serialize_pem().as_bytes()).unwrap();
+    let credential = json!({"credential_type": "public_key", "name": "k", "pem": pair.public_key_pem()});
+    let credential = tenant.post(&format!("/clients/{id}/credentials"), credential).await;
+    assert!(credential.get("pem").is_none());
+    let methods = json!({"private_key_jwt": {"credentials": [{"id": credential["id"]}]}});
+    let methods = json!({"client_authentication_methods": methods, "token_endpoint_auth_method": null});
+    let shown = tenant.patch(&format!("/clients/{id}"), methods).await;
+    assert!(shown.get("client_secret").is_none());
+    let path = format!("/clients/{id}/credentials/{}", text(&credential["id"]));
+    tenant.refused(Method::DELETE, &path, None, 400, "in use").await;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let good = json!({"iss": id, "sub": id, "aud": "https://sandbox.localhost/", "exp": now + 60, "jti": "one"});
+    let with = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        claims["jti"] = json!(format!("for {name}, {}", now % 1000));
+        claims
+    };
+    let mut kid = Header::new(Algorithm::RS256);
+    kid.kid = Some(text(&credential["kid"]).to_owned());
+    for (header, claims, status) in [
+        (Header::new(Algorithm::RS256), good.clone(), 200),
+        (Header::new(Algorithm::RS256), good.clone(), 401),
+        (kid, with("aud", json!(["https://sandbox.localhost/"])), 200),
+        (Header::new(Algorithm::RS384), with("sub", json!(id)), 401),
+        (Header::new(Algorithm::RS256), with("aud", json!("https://elsewhere.example.com/")), 401),
+        (Header::new(Algorithm::RS256), with("exp", json!(now - 60)), 401),
+        (Header::new(Algorithm::RS256), with("exp", json!(now + 3600)), 401),
+        (Header::new(Algorithm::RS256), with("iss", json!("other")), 401),
+    ] {
+        let assertion = jsonwebtoken::encode(&header, &claims, &key).unwrap();
+        let body = json!({
+            "grant_type": "client_credentials", "audience": "urn:a", "client_assertion": assertion,
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        });
+        let (found, answer) = tenant.exchange(&body).await;
+        assert_eq!(found, status, "{claims} {answer}");
+    }
+    let (status, _) = tenant.exchange(&credentials_of(&client, "urn:a")).await;
+    assert_eq!(status, 401);
+}
+
+#[tokio::test]
+async fn a_rate_limit_is_told_and_kept() {
+    let tenant = tenant_with(Options { rate_limit: Some(3), ..Options::default() }).await;
+    let mut seen: HashMap<u16, usize> = HashMap::new();
+    for _ in 0..20 {
+        let url = format!("{}/api/v2/tenants/settings", tenant.sandbox.url);
+        let response = tenant.http.get(url).bearer_auth(&tenant.token).send().await.unwrap();
+        assert_eq!(response.headers()["x-ratelimit-limit"], "3");
+        assert!(response.headers().contains_key("x-ratelimit-remaining"));
+        assert!(response.headers().contains_key("x-ratelimit-reset"));
+        *seen.entry(response.status().as_u16()).or_default() += 1;
+    }
+    assert!(seen[&429] > 0, "{seen:?}");
+}
+
+fn kept(folder: &tempfile::TempDir) -> PathBuf {
+    folder.path().join("deep").join("sandbox.json")
+}
+
+#[tokio::test]
+async fn two_runs_see_the_same_tenant_even_under_another_domain() {
+    let folder = tempfile::tempdir().unwrap();
+    let options =
+        Options { state: Some(kept(&folder)), domain: Some("one.localhost".to_owned()), ..Options::default() };
+    let first = tenant_with(options.clone()).await;
+    first.granted(json!({"identifier": "urn:a"}), json!(["read:x"])).await;
+    let (id, token) = (first.sandbox.client_id.clone(), first.token.clone());
+    first.sandbox.stop().unwrap();
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(kept(&folder)).unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let mut second = tenant_with(options.clone()).await;
+    assert_eq!(second.sandbox.client_id, id);
+    second.token = token;
+    assert_eq!(second.get("/resource-servers/urn:a").await["identifier"], "urn:a");
+    drop(second);
+    let third = tenant_with(Options { domain: Some("two.localhost".to_owned()), ..options }).await;
+    let apis = third.get("/resource-servers").await;
+    assert_eq!(apis[0]["identifier"], "https://two.localhost/api/v2/");
+    let grants = third.get("/client-grants?audience=https://two.localhost/api/v2/").await;
+    assert_eq!(grants.as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn tls_serves_others_while_one_client_says_nothing() {
+    let sandbox = start(Options { tls: true, ..Options::default() }).unwrap();
+    let address = sandbox.url.strip_prefix("https://").unwrap().to_owned();
+    let _silent = tokio::net::TcpStream::connect(&address).await.unwrap();
+    let ca = reqwest::Certificate::from_pem(sandbox.ca.as_ref().unwrap().as_bytes()).unwrap();
+    let http = reqwest::Client::builder().no_proxy().tls_certs_only([ca]).build().unwrap();
+    let port = address.split(':').nth(1).unwrap();
+    for host in ["127.0.0.1", "localhost"] {
+        let url = format!("https://{host}:{port}/.well-known/openid-configuration");
+        let found: Value = http.get(url).send().await.unwrap().json().await.unwrap();
+        assert_eq!(found["issuer"], format!("https://{host}:{port}/"));
+    }
+}
+
+#[tokio::test]
+async fn answers_come_with_latency_too() {
+    let tenant = tenant_with(Options { latency: Duration::from_millis(1), ..Options::default() }).await;
+    assert!(tenant.get("/tenants/settings").await["flags"].is_object());
+}
