@@ -3,6 +3,7 @@
 mod architecture;
 mod config;
 mod lifecycle;
+mod sandbox;
 mod schemas;
 mod support;
 mod transcripts;

@@ -11,7 +11,7 @@ use crate::error::Problem;
 use crate::kinds::Registry;
 use crate::kinds::kind::{Kind, Method};
 use crate::plan::call::Call;
-use crate::plan::{Action, Change, FORMAT_VERSION, Plan, Summary};
+use crate::plan::{Action, Change, Consent, FORMAT_VERSION, Plan, Summary};
 use crate::tenant::names::{Meaning, Names};
 use crate::tenant::{Address, Object, Provenance, Tenant};
 
@@ -110,6 +110,7 @@ fn plan(changes: Vec<Change>) -> Plan {
         environment: String::new(),
         tenant: String::new(),
         definitions_sha256: String::new(),
+        consent: Consent::default(),
         changes,
         held: Vec::new(),
         secrets: Vec::new(),
@@ -161,7 +162,7 @@ async fn applied(server: &Server, plan: &Plan, live: &Tenant, interrupt: bool) -
     let registry = Registry::builtin();
     let job = Job { registry, plan, desired: &desired, live, client: &client, interrupt, lag: READ_LAG };
     let mut events = Vec::new();
-    let names = Names::of(registry, live, &desired);
+    let names = Names::of(registry, live, &desired, &[]);
     let outcome = run_with(&job, names, |event| events.push(event), calls).await;
     (outcome, events)
 }

@@ -46,12 +46,14 @@ pub struct Plan {
     /// See `Desired::digest`.
     pub definitions_sha256: String,
     /// What the user agreed to when it was made.
+    #[serde(default)]
     pub consent: Consent,
     /// The changes, each after those it requires.
     pub changes: Vec<Change>,
     /// What is not done, with the reason.
     pub held: Vec<Held>,
     /// Secrets that can't be compared or are kept; none of them is a change.
+    #[serde(default)]
     pub secrets: Vec<SecretNote>,
     /// Counts.
     pub summary: Summary,
@@ -218,8 +220,10 @@ pub struct Summary {
     /// Live objects that no definition asks for and that are left alone.
     pub unmanaged: usize,
     /// Secrets that can't be compared.
+    #[serde(default)]
     pub not_comparable: usize,
     /// Secrets that are kept.
+    #[serde(default)]
     pub kept: usize,
 }
 

@@ -46,7 +46,9 @@ mod tests {
     use serde_json::{Map, Value};
 
     use super::{parse_plan, plan_json};
-    use crate::plan::{Action, Change, Edit, Held, Op, Plan, SecretNote, SecretState, SetEdit, Source, Summary};
+    use crate::plan::{
+        Action, Change, Consent, Edit, Held, Op, Plan, SecretNote, SecretState, SetEdit, Source, Summary,
+    };
     use crate::render::plan_text::tests::example;
 
     fn any_value() -> impl Strategy<Value = Value> {
@@ -150,6 +152,7 @@ mod tests {
                 environment: text.clone(),
                 tenant: text.clone(),
                 definitions_sha256: text,
+                consent: Consent::default(),
                 changes,
                 held,
                 secrets,
