@@ -209,20 +209,23 @@ impl<'a> Filler<'a> {
 
     /// Finds markers that were left in the text because they begin a line.
     fn left_over(&mut self, text: &str, span: &Span) -> Option<Scalar> {
-        let (range, keyword) = next_marker(text, 0)?;
-        if text.trim() == &text[range.clone()] {
-            return Some(Scalar { content: Content::Missing(keyword.to_owned()), is_sensitive: false });
-        }
-        let mut next = Some((range, keyword));
-        while let Some((range, keyword)) = next {
-            let written = &text[range.clone()];
-            let inside = self.substituted.text()[span.clone()].find(written);
-            let place = inside.map_or(span.clone(), |at| span.start + at..span.start + at + written.len());
+        let written = self.substituted.text()[span.clone()].to_owned();
+        let mut problems = Vec::new();
+        let mut from = 0;
+        while let Some((range, keyword)) = next_marker(text, from) {
+            from = range.end;
+            // One that is written with escapes, as exports do it, is a text that looks like a marker.
+            let Some(at) = written.find(&text[range.clone()]) else { continue };
+            if text.trim() == &text[range.clone()] {
+                return Some(Scalar { content: Content::Missing(keyword.to_owned()), is_sensitive: false });
+            }
+            let place = span.start + at..span.start + at + range.len();
             let problem = self.keywords.without_value(keyword, self.environment);
-            self.problems.push(problem.at(Some(self.substituted.origin(&place))));
-            next = next_marker(text, range.end);
+            problems.push(problem.at(Some(self.substituted.origin(&place))));
         }
-        Some(Scalar::broken())
+        let is_broken = !problems.is_empty();
+        self.problems.extend(problems);
+        is_broken.then(Scalar::broken)
     }
 }
 

@@ -4,17 +4,14 @@
 //! that tenantctl declares come from the registry; those that it does not are listed here, so that
 //! a file of the Deploy CLI is read with a warning and not refused.
 
-/// Kinds of the Deploy CLI that may not be declared here; the registry is asked first.
-pub const OTHER_KINDS: [&str; 43] = [
+/// Kinds of the Deploy CLI that have no declaration here.
+pub const OTHER_KINDS: [&str; 38] = [
     "actions",
     "actionModules",
     "attackProtection",
     "branding",
-    "clientGrants",
-    "clients",
     "connectionProfiles",
     "connections",
-    "customDomains",
     "databases",
     "emailProvider",
     "emailTemplates",
@@ -37,16 +34,26 @@ pub const OTHER_KINDS: [&str; 43] = [
     "phoneTemplates",
     "prompts",
     "rateLimitPolicies",
-    "resourceServers",
     "riskAssessment",
     "roles",
     "rules",
     "rulesConfigs",
     "selfServiceProfiles",
     "supplementalSignals",
-    "tenant",
     "themes",
     "tokenExchangeProfiles",
     "triggers",
     "userAttributeProfiles",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::OTHER_KINDS;
+    use crate::kinds::Registry;
+
+    #[test]
+    fn a_kind_with_a_declaration_is_not_among_the_others() {
+        let declared = Registry::builtin().names();
+        assert!(OTHER_KINDS.iter().all(|kind| !declared.contains(kind)));
+    }
+}
