@@ -8,7 +8,7 @@ test:
 
 # Accepts the goldens that the tests print now; look at the diff before you commit it.
 bless:
-    BLESS=1 cargo test --test all transcripts
+    BLESS=1 cargo test --test all -- transcripts docs
 
 # Requests and time of plan, apply and export against the sandbox.
 bench:

@@ -1,0 +1,82 @@
+//! What the documentation says is true: the table of kinds, the command help, the examples.
+
+use std::fs;
+use std::path::Path;
+
+use tenantctl::kinds::Registry;
+use tenantctl::kinds::kind::Kind;
+
+const BEGIN: &str = "<!-- kinds: written by `just bless` -->\n";
+const END: &str = "<!-- end of kinds -->";
+
+fn row(kind: &Kind) -> String {
+    let identity: Vec<String> =
+        kind.identity.iter().map(|identity| format!("`{}`", identity.fields.join("`, `"))).collect();
+    let identity = if kind.singleton { "one for each tenant".to_owned() } else { identity.join(" or ") };
+    let reads = kind.list.iter().flat_map(|list| &list.scopes).chain(kind.get.iter().flat_map(|get| &get.scopes));
+    let writes = [&kind.create, &kind.update, &kind.delete].into_iter().flatten().flat_map(|endpoint| &endpoint.scopes);
+    let mut scopes: Vec<String> = reads.chain(writes).map(|scope| format!("`{scope}`")).collect();
+    scopes.sort();
+    scopes.dedup();
+    let deletable = if kind.delete.is_some() { "yes" } else { "no" };
+    format!("| `{}` | {} | {identity} | {deletable} | {} |\n", kind.name, kind.about, scopes.join(", "))
+}
+
+#[test]
+fn the_readme_lists_the_kinds() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(&path).unwrap();
+    let (before, rest) = readme.split_once(BEGIN).unwrap();
+    let (_, after) = rest.split_once(END).unwrap();
+    let head = "| kind | what | recognised by | deletable | scopes that tenantctl needs |\n|---|---|---|---|---|\n";
+    let table: String = Registry::builtin().iter().map(row).collect();
+    let expected = format!("{before}{BEGIN}{head}{table}{END}{after}");
+    if expected != readme && std::env::var_os("BLESS").is_some() {
+        fs::write(&path, &expected).unwrap();
+        return;
+    }
+    assert_eq!(expected, readme, "`just bless` writes the table");
+}
+
+#[test]
+fn every_key_of_the_declarations_is_explained() {
+    let explained = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/README.md")).unwrap();
+    let declarations = concat!(include_str!("../src/kinds/kind.rs"), include_str!("../src/kinds/server.rs"));
+    let mut missing = Vec::new();
+    for line in declarations.lines() {
+        let Some(name) = line.strip_prefix("    pub ").and_then(|rest| rest.split_once(':')).map(|(name, _)| name)
+        else {
+            continue;
+        };
+        let name = match name {
+            "holds" => "type",
+            "reference" => "ref",
+            "one_of" => "enum",
+            name => name,
+        };
+        // Parts of a parsed reference are no keys.
+        if !["via"].contains(&name) && !explained.contains(&format!("`{name}`")) && !name.contains('(') {
+            missing.push(name.to_owned());
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+#[test]
+fn links_in_the_documentation_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages: Vec<_> =
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "schemas/README.md"].map(|page| root.join(page)).into();
+    pages.extend(fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()));
+    let mut broken = Vec::new();
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let is_ours = !target.starts_with("http") && !target.starts_with('#');
+            if is_ours && !page.parent().unwrap().join(target).exists() {
+                broken.push(format!("{}: {target}", page.display()));
+            }
+        }
+    }
+    assert_eq!(broken, Vec::<String>::new());
+}
