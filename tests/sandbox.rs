@@ -1,5 +1,7 @@
 //! The sandbox over real HTTP: refusals, pages, tokens, the state file.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

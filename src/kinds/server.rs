@@ -91,6 +91,9 @@ pub struct ServerField {
     /// It is computed: the handle of the object of a kind that names this one.
     #[serde(default)]
     pub backlink: Option<Backlink>,
+    /// An update fills it in anew.
+    #[serde(default)]
+    pub renewed: bool,
     /// It is kept and never shown.
     #[serde(default)]
     pub hidden: bool,

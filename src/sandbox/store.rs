@@ -21,7 +21,7 @@ use crate::kinds::server::{Action, Answer};
 type Object = Map<String, Value>;
 
 /// One object with its place.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Row {
     /// Its number: the order in which objects were made.
     pub number: u64,
@@ -32,9 +32,16 @@ pub struct Row {
     pub object: Object,
 }
 
+impl std::fmt::Debug for Row {
+    /// Objects hold secrets, so none is shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Row").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
 /// All objects of one kind.
 #[derive(Debug, Clone, Default)]
-pub struct Collection {
+struct Collection {
     rows: BTreeMap<u64, Row>,
     by_handle: HashMap<String, u64>,
 }
@@ -310,7 +317,10 @@ impl Store {
             }
         }
         let handle = kind.id.as_ref().and_then(|id| object.get(id)?.as_str().map(str::to_owned)).unwrap_or_default();
-        self.take_children(kind, &handle, &mut object, moment)?;
+        if let Err(refusal) = self.take_children(kind, &handle, &mut object, moment) {
+            self.remove_dependants(kind, &handle, &object);
+            return Err(refusal);
+        }
         let number = self.insert(&work.collection, parent, object);
         self.end_exclusive(work, number);
         Ok(number)
@@ -355,8 +365,11 @@ impl Store {
             }
         }
         fill::fill_in_read_only(&kind.fields, &mut object, &sent, &mut source);
-        if kind.fields.get("updated_at").is_some() && object.contains_key("updated_at") {
-            object.insert("updated_at".to_owned(), json!(moment.timestamp()));
+        for field in kind.fields.iter().filter(|field| field.server.renewed) {
+            let mut source = Source { domain: &domain, moment };
+            if let Some(value) = fill::value(&field.server.fills, &sent, &object, &mut source) {
+                object.insert(field.name.clone(), value);
+            }
         }
         *self.object_mut(&work.collection, number) = object;
         self.end_exclusive(work, number);
