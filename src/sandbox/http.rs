@@ -18,7 +18,7 @@ use serde_json::json;
 use super::exchange::{Moment, Request, Response};
 use super::router::{self, parameters};
 use super::state::{self, State};
-use super::{oauth, store};
+use super::{oauth, operations};
 use crate::error::Error;
 use crate::kinds::kind::Method;
 
@@ -156,7 +156,7 @@ impl Shared {
                 if !moment.may(route.scopes) {
                     return Ok(Response::insufficient_scope(route.scopes));
                 }
-                Ok(store::handle(&mut state.store, request, &route, &mut moment))
+                Ok(operations::handle(&mut state.store, request, &route, &mut moment))
             }
         }
     }
