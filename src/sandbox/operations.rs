@@ -11,7 +11,7 @@ use super::exchange::{Moment, Request, Response};
 use super::fill::{self, Source};
 use super::router::{Operation, Route};
 use super::store::{Object, Store, name_of};
-use super::write::{broken, drop_nulls, may_write, merge, on_the_wire};
+use super::write::{broken, drop_nulls, forbidden, may_write, merge, on_the_wire};
 use super::{children, list, view};
 use crate::kinds::kind::{Kind, List};
 use crate::kinds::server::{Action, Answer};
@@ -140,6 +140,9 @@ impl Store {
             }
         }
         fill::fill_in(&kind.fields, kind.id.as_deref(), &mut object, sent, &mut Source { domain: &domain, moment });
+        if let Some(message) = forbidden(kind, &object) {
+            return Err(Response::invalid_body(&message));
+        }
         for unique in &kind.server.unique {
             let same = |other: &Object| unique.fields.iter().all(|name| other.get(name) == object.get(name));
             let counts = unique.fields.first().is_some_and(|name| object.contains_key(name));
@@ -183,6 +186,9 @@ impl Store {
         merge(kind, &mut object, &sent);
         let is_touched = |name: &str| sent.contains_key(name);
         if let Some(message) = kind.rules.iter().find_map(|rule| broken(rule, &object, &is_touched)) {
+            return Err(Response::invalid_body(&message));
+        }
+        if let Some(message) = forbidden(kind, &object) {
             return Err(Response::invalid_body(&message));
         }
         let handle = self.handle_at(&work.collection, kind, number);

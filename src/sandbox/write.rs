@@ -72,6 +72,12 @@ pub(super) fn drop_nulls(object: &mut Object) {
     }
 }
 
+/// Says which of the sandbox's own rules an object breaks.
+pub(super) fn forbidden(kind: &Kind, object: &Object) -> Option<String> {
+    let rule = kind.server.rules.iter().find(|rule| broken(rule, object, &|_| true).is_some())?;
+    Some(rule.because.clone())
+}
+
 /// Says how a rule is broken by an object, if one of the rule's fields was touched.
 pub(super) fn broken(rule: &Rule, object: &Object, is_touched: &dyn Fn(&str) -> bool) -> Option<String> {
     if !rule.when.fits(object) {
