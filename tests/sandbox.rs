@@ -1,5 +1,7 @@
 //! The sandbox over real HTTP: refusals, pages, tokens, the state file.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -402,7 +404,9 @@ async fn an_application_signs_in_with_its_key() {
     let credential = tenant.post(&format!("/clients/{id}/credentials"), credential).await;
     assert!(credential.get("pem").is_none());
     let methods = json!({"private_key_jwt": {"credentials": [{"id": credential["id"]}]}});
-    let methods = json!({"client_authentication_methods": methods, "token_endpoint_auth_method": null});
+    let mut methods = json!({"client_authentication_methods": methods, "token_endpoint_auth_method": null});
+    tenant.refused(Method::PATCH, &format!("/clients/{id}"), Some(methods.clone()), 400, "RS256").await;
+    methods["jwt_configuration"] = json!({"alg": "RS256"});
     let shown = tenant.patch(&format!("/clients/{id}"), methods).await;
     assert!(shown.get("client_secret").is_none());
     let path = format!("/clients/{id}/credentials/{}", text(&credential["id"]));

@@ -78,6 +78,7 @@ async fn serve(context: &Context, args: &Serve) -> Result<Exit, Error> {
         Some(path) => path.with_extension("ca.pem"),
         None => std::env::temp_dir().join(format!("tenantctl-sandbox-{}.ca.pem", std::process::id())),
     };
+    let kept = state.clone();
     let options = Options {
         port: args.port,
         tls: args.tls,
@@ -99,6 +100,9 @@ async fn serve(context: &Context, args: &Serve) -> Result<Exit, Error> {
     context.ui.result(&http::ready_line(&sandbox.url, &sandbox.domain, ca.as_deref(), &sandbox.client_id, secret));
     stop.await;
     sandbox.stop()?;
+    if let (None, Some(ca)) = (&kept, ca) {
+        let _ = std::fs::remove_file(ca);
+    }
     Ok(Exit::Done)
 }
 

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::Deserializer;
 use serde_json::Value;
 
-use super::kind::{Condition, Kind, Method};
+use super::kind::{Condition, Kind, Method, Rule};
 
 /// Facts about a kind that only the sandbox needs.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -37,6 +37,10 @@ pub struct ServerKind {
     /// Objects that are not the user's: what may be done with them.
     #[serde(default)]
     pub protected: Vec<Protected>,
+    /// What must hold between the fields after every write, beyond the kind's `rules`; the refusal, with
+    /// status 400, is `because`.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
     /// Objects that take on fixed values when they are created.
     #[serde(default)]
     pub becomes: Vec<Becomes>,
@@ -91,6 +95,9 @@ pub struct ServerField {
     /// It is computed: the handle of the object of a kind that names this one.
     #[serde(default)]
     pub backlink: Option<Backlink>,
+    /// An update fills it in anew.
+    #[serde(default)]
+    pub renewed: bool,
     /// It is kept and never shown.
     #[serde(default)]
     pub hidden: bool,

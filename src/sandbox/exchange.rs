@@ -12,7 +12,7 @@ use crate::kinds::kind::Method;
 use crate::kinds::server::Refusal;
 
 /// A request as it came in.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Request {
     /// HTTP method.
     pub method: Method,
@@ -28,6 +28,13 @@ pub struct Request {
     pub origin: String,
     /// The body; empty for none.
     pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Request {
+    /// Bodies, queries and headers hold secrets, so none is shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Request").field("method", &self.method).field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 impl Request {
@@ -72,7 +79,7 @@ pub fn type_name(value: &Value) -> &'static str {
 }
 
 /// An answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Response {
     /// HTTP status.
     pub status: u16,
@@ -82,6 +89,13 @@ pub struct Response {
     pub headers: Vec<(&'static str, String)>,
     /// The request changed what must be kept.
     pub is_write: bool,
+}
+
+impl std::fmt::Debug for Response {
+    /// Bodies hold secrets, so none is shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Response").field("status", &self.status).finish_non_exhaustive()
+    }
 }
 
 impl Response {

@@ -147,3 +147,36 @@ fn part_of(part: &str, object: &Map<String, Value>, source: &mut Source) -> Stri
         name => field(name),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use serde_json::{Map, Value, json};
+
+    use super::{Source, text_of};
+    use crate::sandbox::exchange::Moment;
+
+    fn object(value: &Value) -> Map<String, Value> {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn templates_are_made_of_their_parts() {
+        let object = object(&json!({"id": "cd_AB", "url": "https://a.example.com/x"}));
+        let mut rng = |buffer: &mut [u8]| buffer.fill(1);
+        let mut moment = Moment { now: 0, rng: &mut rng, scopes: HashSet::new() };
+        let mut source = Source { domain: "acme.us.example.com:1", moment: &mut moment };
+        for (template, expected) in [
+            ("cgr_{alnum:4}", "cgr_BBBB"),
+            ("{uuid}", "11111111-1111-4111-a111-111111111111"),
+            ("{tenant.name}-{slug:id}", "acme-cd-ab"),
+            ("https://{tenant.domain}/", "https://acme.us.example.com:1/"),
+            ("{now}", "1970-01-01T00:00:00.000Z"),
+            ("{host:url} {missing}.", "a.example.com ."),
+            ("open {brace", "open {brace"),
+        ] {
+            assert_eq!(text_of(template, &object, &mut source), expected);
+        }
+    }
+}

@@ -18,7 +18,7 @@ use serde_json::json;
 use super::exchange::{Moment, Request, Response};
 use super::router::{self, parameters};
 use super::state::{self, State};
-use super::{oauth, store};
+use super::{oauth, operations};
 use crate::error::Error;
 use crate::kinds::kind::Method;
 
@@ -125,6 +125,7 @@ impl Shared {
     fn answer_within_limits(&self, request: &Request, now: u64) -> Result<Response, Error> {
         let mut state = self.state();
         let mut rng = fill_random;
+        let is_new = !state.has_keys();
         let mut moment = Moment { now, rng: &mut rng, scopes: std::collections::HashSet::new() };
         match (request.method, request.path.as_str()) {
             (Method::Post, "/oauth/token") => {
@@ -134,10 +135,10 @@ impl Shared {
                 let jti = URL_SAFE_NO_PAD.encode(jti);
                 let State { store, used, .. } = &mut *state;
                 let response = oauth::token(store, &keys, used, request, now, &jti);
-                Ok(Response { is_write: true, ..response })
+                Ok(Response { is_write: is_new, ..response })
             }
             (Method::Get, "/.well-known/jwks.json") => {
-                Ok(Response { is_write: true, ..Response::read(200, state.keys()?.jwks()) })
+                Ok(Response { is_write: is_new, ..Response::read(200, state.keys()?.jwks()) })
             }
             (Method::Get, "/.well-known/openid-configuration") => {
                 Ok(Response::read(200, oauth::discovery(&request.origin)))
@@ -155,7 +156,7 @@ impl Shared {
                 if !moment.may(route.scopes) {
                     return Ok(Response::insufficient_scope(route.scopes));
                 }
-                Ok(store::handle(&mut state.store, request, &route, &mut moment))
+                Ok(operations::handle(&mut state.store, request, &route, &mut moment))
             }
         }
     }

@@ -4,25 +4,30 @@
 //! normalises must not cancel itself out here. On the way of the data:
 //!
 //! ```text
-//!   http ──▶ oauth (who asks?) ──▶ router (what is meant?) ──▶ store ──▶ body, fill, list, view
+//!   http ──▶ oauth (who asks?) ──▶ router (what is meant?) ──▶ operations ──▶ store
+//!                                                            │ body, write, fill, children, list, view
 //! ```
 //!
 //! Its independent witnesses are recorded exchanges of real tenants, replayed against it, and the
 //! Deploy CLI run against it.
 
+mod assertion;
 pub mod body;
+mod children;
 pub mod exchange;
 pub mod fill;
 pub mod http;
 pub mod keys;
 pub mod list;
 pub mod oauth;
+pub mod operations;
 pub mod router;
 pub mod seed;
 pub mod state;
 pub mod store;
 pub mod tls;
 pub mod view;
+mod write;
 
 use std::collections::HashSet;
 use std::path::PathBuf;

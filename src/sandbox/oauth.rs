@@ -8,25 +8,22 @@ use std::collections::{HashMap, HashSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, TokenData, Validation};
-use serde_json::{Map, Value, json};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde_json::{Value, json};
 
+use super::assertion::{self, Assertion, Us};
 use super::exchange::{Moment, Request, Response};
 use super::keys::Keys;
 use super::router::{decode, parameters};
-use super::store::Store;
+use super::store::{Object, Store};
 use crate::error::Error;
 
 const CLIENTS: &str = "clients";
 const APIS: &str = "resourceServers";
 const GRANTS: &str = "clientGrants";
-const DOMAINS: &str = "customDomains";
-const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// Longest life of an assertion, and the skew that is allowed, in seconds (auth-and-limits.md, 1).
-const ASSERTION_LIFE: u64 = 300;
-const SKEW: u64 = 10;
-
-type Object = Map<String, Value>;
+pub(super) const DOMAINS: &str = "customDomains";
+pub(super) const CREDENTIALS: &str = "clients/credentials";
+const TENANT: &str = "tenant";
 
 /// What was signed in with already: assertions count once.
 pub type Used = HashMap<String, u64>;
@@ -60,7 +57,7 @@ fn object(value: Value) -> Object {
     if let Value::Object(object) = value { object } else { Object::new() }
 }
 
-fn text<'a>(object: &'a Object, name: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(object: &'a Object, name: &str) -> Option<&'a str> {
     object.get(name).and_then(Value::as_str)
 }
 
@@ -70,7 +67,7 @@ pub fn secret_of(store: &Store, client_id: &str) -> Option<String> {
     client(store, client_id).and_then(|client| text(client, "client_secret")).map(str::to_owned)
 }
 
-fn client<'a>(store: &'a Store, client_id: &str) -> Option<&'a Object> {
+pub(super) fn client<'a>(store: &'a Store, client_id: &str) -> Option<&'a Object> {
     store.objects(CLIENTS).find(|client| text(client, "client_id") == Some(client_id))
 }
 
@@ -97,7 +94,7 @@ fn is_management(store: &Store, audience: &str, request: &Request) -> bool {
 }
 
 /// A refusal in the shape of the token endpoint.
-struct Refused(u16, &'static str, String);
+pub(super) struct Refused(pub(super) u16, pub(super) &'static str, pub(super) String);
 
 impl From<Refused> for Response {
     fn from(Refused(status, error, description): Refused) -> Self {
@@ -109,13 +106,8 @@ impl From<Refused> for Response {
     }
 }
 
-fn unauthorized() -> Refused {
+pub(super) fn unauthorized() -> Refused {
     Refused(401, "access_denied", "Unauthorized".to_owned())
-}
-
-fn bad_assertion(why: &str) -> Refused {
-    // Code documented, words not.
-    Refused(401, "invalid_client", format!("Client assertion is not valid: {why}"))
 }
 
 fn missing(name: &str) -> Refused {
@@ -152,7 +144,7 @@ impl Exchange<'_> {
             let text = "Grant type 'client_credentials' not allowed for the client.";
             return Err(Refused(403, "unauthorized_client", text.to_owned()));
         }
-        let default = self.store.objects("tenant").find_map(|tenant| text(tenant, "default_audience"));
+        let default = self.store.objects(TENANT).find_map(|tenant| text(tenant, "default_audience"));
         let audience = get("audience").or(default.filter(|audience| !audience.is_empty())).ok_or_else(|| {
             // A 403 is reported, the words are not known.
             let text = "No audience parameter was provided, and no default audience has been configured";
@@ -196,10 +188,9 @@ impl Exchange<'_> {
     fn authenticated(&self, sent: &HashMap<String, String>, used: &mut Used) -> Result<&Object, Refused> {
         let get = |name: &str| sent.get(name).map(String::as_str).filter(|value| !value.is_empty());
         if let Some(assertion) = get("client_assertion") {
-            if get("client_assertion_type") != Some(ASSERTION) {
-                return Err(bad_assertion("client_assertion_type"));
-            }
-            return self.asserted(assertion, get("client_id"), used);
+            let sent = Assertion { text: assertion, kind: get("client_assertion_type"), client_id: get("client_id") };
+            let us = Us { store: self.store, origin: &self.request.origin, now: self.now };
+            return assertion::asserted(&us, &sent, used);
         }
         let basic = self.request.authorization.as_deref().and_then(|header| header.strip_prefix("Basic "));
         let basic = basic.and_then(|code| String::from_utf8(STANDARD.decode(code.trim()).ok()?).ok());
@@ -222,79 +213,6 @@ impl Exchange<'_> {
             return Err(unauthorized());
         }
         Ok(client)
-    }
-
-    /// Checks an assertion signed by the application's key (private key JWT).
-    fn asserted(&self, assertion: &str, client_id: Option<&str>, used: &mut Used) -> Result<&Object, Refused> {
-        if assertion.len() > 2048 {
-            return Err(bad_assertion("longer than 2048 bytes"));
-        }
-        let header = jsonwebtoken::decode_header(assertion).map_err(|_| bad_assertion("it is no JWT"))?;
-        let alg = match header.alg {
-            Algorithm::RS256 => "RS256",
-            Algorithm::RS384 => "RS384",
-            Algorithm::PS256 => "PS256",
-            _ => return Err(bad_assertion("alg")),
-        };
-        let claims: Object = jsonwebtoken::dangerous::insecure_decode(assertion)
-            .map(|data: TokenData<Object>| data.claims)
-            .map_err(|_| bad_assertion("its claims are no JSON object"))?;
-        let id = text(&claims, "sub").ok_or_else(|| bad_assertion("sub"))?;
-        if text(&claims, "iss") != Some(id) || client_id.is_some_and(|sent| sent != id) {
-            return Err(bad_assertion("iss and sub must be the client_id"));
-        }
-        let client = client(self.store, id).ok_or_else(unauthorized)?;
-        let credentials = client
-            .get("client_authentication_methods")
-            .and_then(|methods| methods.get("private_key_jwt")?.get("credentials")?.as_array());
-        let ids: HashSet<&str> =
-            credentials.into_iter().flatten().filter_map(|credential| credential.get("id")?.as_str()).collect();
-        let is_signed = self.store.objects("clients/credentials").any(|credential| {
-            text(credential, "id").is_some_and(|id| ids.contains(id))
-                && text(credential, "alg").unwrap_or("RS256") == alg
-                && header.kid.as_deref().is_none_or(|kid| text(credential, "kid") == Some(kid))
-                && text(credential, "pem").is_some_and(|pem| is_signed_by(assertion, pem, header.alg))
-        });
-        if !is_signed {
-            return Err(bad_assertion("its signature fits none of the application's credentials"));
-        }
-        self.check_claims(&claims, used)?;
-        Ok(client)
-    }
-
-    fn check_claims(&self, claims: &Object, used: &mut Used) -> Result<(), Refused> {
-        let number = |name: &str| claims.get(name).and_then(Value::as_f64).map(seconds);
-        let expires = number("exp").ok_or_else(|| bad_assertion("exp is missing"))?;
-        if expires + SKEW < self.now {
-            return Err(bad_assertion("it has expired"));
-        }
-        if expires > self.now + ASSERTION_LIFE + SKEW {
-            return Err(bad_assertion("it lives longer than 5 minutes"));
-        }
-        if ["iat", "nbf"].iter().any(|name| number(name).is_some_and(|from| from > self.now + SKEW)) {
-            return Err(bad_assertion("it is from the future"));
-        }
-        let accepted = |audience: &str| {
-            let host = audience.strip_suffix('/').and_then(|rest| rest.split("://").nth(1)).unwrap_or_default();
-            let is_custom = self.store.objects(DOMAINS).any(|domain| text(domain, "domain") == Some(host));
-            host == self.store.domain() || format!("{}/", self.request.origin) == audience || is_custom
-        };
-        let is_for_us = match claims.get("aud") {
-            Some(Value::String(audience)) => accepted(audience),
-            Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).any(accepted),
-            _ => false,
-        };
-        if !is_for_us {
-            return Err(bad_assertion("aud"));
-        }
-        let jti = text(claims, "jti").filter(|jti| (1..=64).contains(&jti.len()));
-        let jti = jti.ok_or_else(|| bad_assertion("jti is missing or longer than 64 characters"))?;
-        used.retain(|_, until| *until + SKEW >= self.now);
-        let key = format!("{} {jti}", text(claims, "sub").unwrap_or_default());
-        if used.insert(key, expires).is_some() {
-            return Err(bad_assertion("jti was used before"));
-        }
-        Ok(())
     }
 
     /// Finds the grant that counts: the application's own, or the default of third-party applications,
@@ -371,17 +289,8 @@ impl Exchange<'_> {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "times in a token are small and positive")]
-fn seconds(number: f64) -> u64 {
-    number.max(0.0) as u64
-}
-
-fn is_signed_by(token: &str, pem: &str, algorithm: Algorithm) -> bool {
-    DecodingKey::from_rsa_pem(pem.as_bytes()).is_ok_and(|key| decoded(token, &key, algorithm).is_some())
-}
-
 /// Checks the signature alone; times and audience are checked with the clock that was passed in.
-fn decoded(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Option<Object> {
+pub(super) fn decoded(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Option<Object> {
     let mut validation = Validation::new(algorithm);
     validation.validate_exp = false;
     validation.validate_aud = false;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -32,7 +33,7 @@ pub struct State {
     pub client_id: String,
     /// Assertions that were signed in with; not kept, they live for minutes.
     pub used: Used,
-    keys: Option<Keys>,
+    keys: Option<Arc<Keys>>,
 }
 
 #[derive(Serialize)]
@@ -88,7 +89,7 @@ impl State {
         }
         let keys = found.key.map(|key| {
             let certificate = STANDARD.decode(&key.certificate).map_err(|error| failed("read", path, error))?;
-            Keys::from_parts(&key.pem, certificate)
+            Keys::from_parts(&key.pem, certificate).map(Arc::new)
         });
         let mut store = Store::new(registry, &found.domain);
         store.restore(found.rows);
@@ -98,16 +99,22 @@ impl State {
         Ok(Some(Self { store, client_id: found.client_id, used: Used::new(), keys: keys.transpose()? }))
     }
 
+    /// Tells whether the signing key is made already.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        self.keys.is_some()
+    }
+
     /// Gives the signing key, made now if there is none.
     ///
     /// # Errors
     /// Says why it could not be made.
-    pub fn keys(&mut self) -> Result<Keys, Error> {
+    pub fn keys(&mut self) -> Result<Arc<Keys>, Error> {
         if let Some(keys) = &self.keys {
-            return Ok(keys.clone());
+            return Ok(Arc::clone(keys));
         }
-        let keys = Keys::generate(self.store.domain())?;
-        self.keys = Some(keys.clone());
+        let keys = Arc::new(Keys::generate(self.store.domain())?);
+        self.keys = Some(Arc::clone(&keys));
         Ok(keys)
     }
 

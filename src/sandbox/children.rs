@@ -1,0 +1,61 @@
+//! Elements of an object that the API keeps as objects of their own.
+//!
+//! Pure; which lists these are, the declarations say.
+
+use serde_json::{Value, json};
+
+use super::exchange::{Moment, Response};
+use super::operations::Work;
+use super::store::{Object, Store, name_of};
+use crate::kinds::kind::{Fields, Kind};
+
+/// Makes sent elements that are objects of their own into children, and keeps their handles.
+pub(super) fn take(
+    store: &mut Store,
+    kind: &Kind,
+    handle: &str,
+    object: &mut Object,
+    moment: &mut Moment,
+) -> Result<(), Response> {
+    let lists = child_lists(kind);
+    for (pointer, child) in lists {
+        let mut place = object.get_mut(pointer[0]);
+        for part in &pointer[1..] {
+            place = place.and_then(|value| value.get_mut(part));
+        }
+        let (Some(Value::Array(items)), Some(child)) =
+            (place, kind.server.children.iter().find(|kind| kind.name == child))
+        else {
+            continue;
+        };
+        let id = child.id.as_deref().unwrap_or("id");
+        let work = Work { kind: child, parent: Some(kind), collection: name_of(child, Some(kind)) };
+        for item in items {
+            let Value::Object(sent) = item else { continue };
+            let number = match sent.get(id).and_then(Value::as_str) {
+                Some(known) => store
+                    .find(&work.collection, child, known)
+                    .ok_or_else(|| Response::declared(404, &child.server.missing))?,
+                None => store.create(&work, Some(handle.to_owned()), sent.clone(), moment)?,
+            };
+            *item = json!({id: store.handle_at(&work.collection, child, number)});
+        }
+    }
+    Ok(())
+}
+
+/// Finds the lists whose elements become children: pointer and the child's name.
+fn child_lists(kind: &Kind) -> Vec<(Vec<&str>, &str)> {
+    fn walk<'a>(fields: &'a Fields, path: &[&'a str], found: &mut Vec<(Vec<&'a str>, &'a str)>) {
+        for field in fields {
+            let path = [path, &[field.name.as_str()]].concat();
+            if let Some(child) = &field.server.child {
+                found.push((path.clone(), child));
+            }
+            walk(&field.fields, &path, found);
+        }
+    }
+    let mut found = Vec::new();
+    walk(&kind.fields, &[], &mut found);
+    found
+}

@@ -1,0 +1,351 @@
+//! What each operation of the API does with the tenant's objects.
+//!
+//! Pure: `handle` takes a routed request, the clock and randomness, and answers. It reads
+//! declarations and names no kind; tokens are `oauth`'s business, sockets and files `http`'s and
+//! `state`'s.
+
+use serde_json::{Value, json};
+
+use super::body::{self, Write};
+use super::exchange::{Moment, Request, Response};
+use super::fill::{self, Source};
+use super::router::{Operation, Route};
+use super::store::{Object, Store, name_of};
+use super::write::{broken, drop_nulls, forbidden, may_write, merge, on_the_wire};
+use super::{children, list, view};
+use crate::kinds::kind::{Kind, List};
+use crate::kinds::server::{Action, Answer};
+
+/// Carries a routed request out.
+pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut Moment) -> Response {
+    let work = Work { kind: route.kind, parent: route.parent, collection: name_of(route.kind, route.parent) };
+    let mut variables = route.variables.clone();
+    let parent = if let Some(kind) = route.parent.filter(|_| !variables.is_empty()) {
+        match store.find(&kind.name, kind, &variables.remove(0)) {
+            Some(number) => Some(store.handle_at(&kind.name, kind, number)),
+            None => return Response::declared(404, &kind.server.missing),
+        }
+    } else {
+        None
+    };
+    let own = variables.pop();
+    if let (Some(parent), Some(own)) = (&parent, &own) {
+        let number = store.find(&work.collection, work.kind, own);
+        if number.is_some_and(|number| store.row(&work.collection, number).parent.as_ref() != Some(parent)) {
+            return Response::declared(404, &work.kind.server.missing);
+        }
+    }
+    let done = match route.operation {
+        Operation::List(list) => store.list(&work, list, parent.as_deref(), request, moment),
+        Operation::Get => store.get(&work, own.as_deref(), request, moment),
+        Operation::Create => request
+            .object()
+            .and_then(|sent| store.create(&work, parent, sent, moment))
+            .map(|number| Response::written(201, Some(store.show(&work, number, Answer::Create, moment)))),
+        Operation::Update => request.object().and_then(|sent| store.update(&work, own.as_deref(), sent, moment)),
+        Operation::Delete => store.delete(&work, own.as_deref(), parent.as_deref()),
+        Operation::Action(action) => store.act(&work, action, own.as_deref(), request, moment),
+    };
+    done.unwrap_or_else(|refusal| refusal)
+}
+
+/// What an operation is about.
+pub(super) struct Work<'r> {
+    pub(super) kind: &'r Kind,
+    pub(super) parent: Option<&'r Kind>,
+    pub(super) collection: String,
+}
+
+impl Store {
+    /// Makes an object as a create of this body does.
+    ///
+    /// # Errors
+    /// Gives the refusal that a create would get.
+    pub fn make(&mut self, kind: &Kind, body: Object, moment: &mut Moment) -> Result<Object, Response> {
+        let work = Work { kind, parent: None, collection: kind.name.clone() };
+        let number = self.create(&work, None, body, moment)?;
+        Ok(self.row(&kind.name, number).object.clone())
+    }
+
+    fn wanted(&self, work: &Work, handle: Option<&str>) -> Result<u64, Response> {
+        let found = match handle {
+            Some(handle) => self.find(&work.collection, work.kind, handle),
+            None => self.rows_of(&work.collection).next().map(|row| row.number),
+        };
+        found.ok_or_else(|| Response::declared(404, &work.kind.server.missing))
+    }
+
+    fn show(&self, work: &Work, number: u64, answer: Answer, moment: &Moment) -> Value {
+        view::shown(self, work.kind, &self.row(&work.collection, number).object, answer, moment)
+    }
+
+    fn get(&self, work: &Work, handle: Option<&str>, request: &Request, moment: &Moment) -> Result<Response, Response> {
+        let number = self.wanted(work, handle)?;
+        Ok(Response::read(200, view::picked(self.show(work, number, Answer::Get, moment), request)))
+    }
+
+    fn list(
+        &self,
+        work: &Work,
+        list: &List,
+        parent: Option<&str>,
+        request: &Request,
+        moment: &Moment,
+    ) -> Result<Response, Response> {
+        let rows = self.rows_of(&work.collection);
+        let rows = rows.filter(|row| row.parent.as_deref() == parent).map(|row| (row.number, &row.object)).collect();
+        let rows = list::matching(work.kind, rows, request);
+        let show = |object: &Object| view::picked(view::shown(self, work.kind, object, Answer::List, moment), request);
+        Ok(Response::read(200, list::page(list, &rows, request, show)?))
+    }
+
+    pub(super) fn create(
+        &mut self,
+        work: &Work,
+        parent: Option<String>,
+        mut sent: Object,
+        moment: &mut Moment,
+    ) -> Result<u64, Response> {
+        let kind = work.kind;
+        may_write(kind, &sent, moment)?;
+        on_the_wire(kind, &mut sent);
+        if let Some(message) = body::problem(kind, &sent, Write::Create) {
+            return Err(Response::invalid_body(&message));
+        }
+        sent.retain(|_, value| !value.is_null());
+        let everything = |_: &str| true;
+        if let Some(message) = kind.rules.iter().find_map(|rule| broken(rule, &sent, &everything)) {
+            return Err(Response::invalid_body(&message));
+        }
+        self.check_references(kind, &sent)?;
+        self.made(work, parent, &sent, moment)
+    }
+
+    /// Makes an object of what was sent, which is known to be valid.
+    fn made(
+        &mut self,
+        work: &Work,
+        parent: Option<String>,
+        sent: &Object,
+        moment: &mut Moment,
+    ) -> Result<u64, Response> {
+        let kind = work.kind;
+        let domain = self.domain().to_owned();
+        let mut object = sent.clone();
+        drop_nulls(&mut object);
+        for becomes in &kind.server.becomes {
+            let wanted = fill::text_of(&becomes.equals, sent, &mut Source { domain: &domain, moment });
+            if object.get(&becomes.field).is_some_and(|value| *value == *wanted) {
+                object.extend(becomes.set.clone());
+            }
+        }
+        fill::fill_in(&kind.fields, kind.id.as_deref(), &mut object, sent, &mut Source { domain: &domain, moment });
+        if let Some(message) = forbidden(kind, &object) {
+            return Err(Response::invalid_body(&message));
+        }
+        for unique in &kind.server.unique {
+            let same = |other: &Object| unique.fields.iter().all(|name| other.get(name) == object.get(name));
+            let counts = unique.fields.first().is_some_and(|name| object.contains_key(name));
+            if counts && self.objects(&work.collection).any(same) {
+                return Err(Response::declared(409, &unique.refusal));
+            }
+        }
+        let handle = kind.id.as_ref().and_then(|id| object.get(id)?.as_str().map(str::to_owned)).unwrap_or_default();
+        if let Err(refusal) = children::take(self, kind, &handle, &mut object, moment) {
+            self.remove_dependants(kind, &handle, &object);
+            return Err(refusal);
+        }
+        let number = self.insert(&work.collection, parent, object);
+        self.end_exclusive(work, number);
+        Ok(number)
+    }
+
+    fn update(
+        &mut self,
+        work: &Work,
+        handle: Option<&str>,
+        mut sent: Object,
+        moment: &mut Moment,
+    ) -> Result<Response, Response> {
+        let kind = work.kind;
+        let number = self.wanted(work, handle)?;
+        may_write(kind, &sent, moment)?;
+        on_the_wire(kind, &mut sent);
+        let live = &self.row(&work.collection, number).object;
+        for protected in kind.server.protected.iter().filter(|protected| protected.when.fits(live)) {
+            let is_refused = sent.keys().any(|name| !protected.except.contains(name));
+            if let (Some(refusal), true) = (&protected.update, is_refused) {
+                return Err(Response::declared(400, refusal));
+            }
+        }
+        if let Some(message) = body::problem(kind, &sent, Write::Update(live)) {
+            return Err(Response::invalid_body(&message));
+        }
+        let was = live.clone();
+        let mut object = live.clone();
+        merge(kind, &mut object, &sent);
+        let is_touched = |name: &str| sent.contains_key(name);
+        if let Some(message) = kind.rules.iter().find_map(|rule| broken(rule, &object, &is_touched)) {
+            return Err(Response::invalid_body(&message));
+        }
+        if let Some(message) = forbidden(kind, &object) {
+            return Err(Response::invalid_body(&message));
+        }
+        let handle = self.handle_at(&work.collection, kind, number);
+        children::take(self, kind, &handle, &mut object, moment)?;
+        let domain = self.domain().to_owned();
+        let mut source = Source { domain: &domain, moment };
+        for field in &kind.fields {
+            // An object that was not there is filled in as by a create (recorded: session_transfer).
+            if let (Some(Value::Object(inner)), None) = (object.get_mut(&field.name), was.get(&field.name)) {
+                fill::fill_in(&field.fields, None, inner, &sent, &mut source);
+            }
+        }
+        fill::fill_in_read_only(&kind.fields, &mut object, &sent, &mut source);
+        for field in kind.fields.iter().filter(|field| field.server.renewed) {
+            let mut source = Source { domain: &domain, moment };
+            if let Some(value) = fill::value(&field.server.fills, &sent, &object, &mut source) {
+                object.insert(field.name.clone(), value);
+            }
+        }
+        *self.object_mut(&work.collection, number) = object;
+        self.end_exclusive(work, number);
+        Ok(Response::written(200, Some(self.show(work, number, Answer::Update, moment))))
+    }
+
+    fn delete(&mut self, work: &Work, handle: Option<&str>, parent: Option<&str>) -> Result<Response, Response> {
+        let number = self.wanted(work, handle)?;
+        let object = &self.row(&work.collection, number).object;
+        let mut protected = work.kind.server.protected.iter().filter(|protected| protected.when.fits(object));
+        if let Some(refusal) = protected.find_map(|protected| protected.delete.as_ref()) {
+            return Err(Response::declared(400, refusal));
+        }
+        let handle = self.handle_at(&work.collection, work.kind, number);
+        if let (Some(above), Some(parent), Some(refusal)) = (work.parent, parent, &work.kind.server.held) {
+            let above = self.find(&above.name, above, parent).map(|number| self.row(&above.name, number));
+            if above.is_some_and(|row| row.object.values().any(|value| mentions(value, &handle))) {
+                return Err(Response::declared(400, refusal));
+            }
+        }
+        let object = object.clone();
+        self.remove(&work.collection, number);
+        if work.parent.is_none() {
+            self.remove_dependants(work.kind, &handle, &object);
+        }
+        Ok(Response::written(204, None))
+    }
+
+    fn act(
+        &mut self,
+        work: &Work,
+        action: &Action,
+        handle: Option<&str>,
+        request: &Request,
+        moment: &mut Moment,
+    ) -> Result<Response, Response> {
+        let sent = request.object()?;
+        let found = self.acted_on(work, action, handle, &sent)?;
+        let domain = self.domain().to_owned();
+        let number = match found {
+            Some(number) => number,
+            None if action.creates => {
+                let mut object = sent.clone();
+                set(action, &mut object, &mut Source { domain: &domain, moment });
+                self.made(work, None, &object, moment)?
+            }
+            None => {
+                let otherwise =
+                    action.otherwise.as_ref().ok_or_else(|| Response::declared(404, &work.kind.server.missing))?;
+                let answer = fill::make(otherwise, &sent, &mut Source { domain: &domain, moment });
+                return Ok(Response::read(action.status, answer));
+            }
+        };
+        let mut object = self.row(&work.collection, number).object.clone();
+        if let Some(needs) = action.needs.as_ref().filter(|needs| !needs.live.fits(&object)) {
+            return Err(Response::declared(needs.status, &needs.refusal));
+        }
+        set(action, &mut object, &mut Source { domain: &domain, moment });
+        *self.object_mut(&work.collection, number) = object;
+        self.end_exclusive(work, number);
+        let shown = self.show(work, number, Answer::Action, moment);
+        let answer = match (&action.answer, &shown) {
+            (Some(template), Value::Object(object)) => {
+                fill::make(template, object, &mut Source { domain: &domain, moment })
+            }
+            _ => shown,
+        };
+        let is_write = !action.set.is_empty() || action.creates;
+        Ok(Response { is_write, ..Response::read(action.status, answer) })
+    }
+
+    fn acted_on(
+        &self,
+        work: &Work,
+        action: &Action,
+        handle: Option<&str>,
+        sent: &Object,
+    ) -> Result<Option<u64>, Response> {
+        if handle.is_some() {
+            return self.wanted(work, handle).map(Some);
+        }
+        let mut rows = self.rows_of(&work.collection);
+        let Some(field) = &action.by else {
+            return Ok(rows.find(|row| action.find.fits(&row.object)).map(|row| row.number));
+        };
+        if let Some(name) = sent.keys().find(|name| *name != field) {
+            let message = format!("Payload validation error: 'Additional properties not allowed: {name}'.");
+            return Err(Response::invalid_body(&message));
+        }
+        let Some(Value::String(wanted)) = sent.get(field) else {
+            let message = format!("Payload validation error: 'Missing required property: {field}'.");
+            return Err(Response::invalid_body(&message));
+        };
+        Ok(rows.find(|row| row.object.get(field).is_some_and(|value| *value == **wanted)).map(|row| row.number))
+    }
+
+    /// Ends a flag that only one object may have in all the others.
+    fn end_exclusive(&mut self, work: &Work, number: u64) {
+        let names: Vec<&str> =
+            work.kind.fields.iter().filter(|field| field.exclusive).map(|f| f.name.as_str()).collect();
+        for name in names {
+            if self.row(&work.collection, number).object.get(name) == Some(&json!(true)) {
+                let rows = self.rows_of_mut(&work.collection);
+                for row in rows.filter(|row| row.number != number) {
+                    if let Some(value) = row.object.get_mut(name) {
+                        *value = json!(false);
+                    }
+                }
+            }
+        }
+    }
+
+    fn check_references(&self, kind: &Kind, sent: &Object) -> Result<(), Response> {
+        for field in kind.fields.iter().filter(|field| field.server.exists) {
+            let (Some(reference), Some(value)) = (&field.reference, sent.get(&field.name)) else { continue };
+            let Some(target) = self.registry().get(&reference.kind) else { continue };
+            let name = reference.path.first().map(String::as_str).or(target.id.as_deref()).unwrap_or_default();
+            if !self.objects(&target.name).any(|object| object.get(name) == Some(value)) {
+                return Err(Response::declared(404, &target.server.missing));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn set(action: &Action, object: &mut Object, source: &mut Source) {
+    let before = object.clone();
+    for (name, fills) in &action.set {
+        if let Some(value) = fill::value(fills, &before, &before, source) {
+            object.insert(name.clone(), value);
+        }
+    }
+}
+
+fn mentions(value: &Value, handle: &str) -> bool {
+    match value {
+        Value::String(text) => text == handle,
+        Value::Array(items) => items.iter().any(|item| mentions(item, handle)),
+        Value::Object(members) => members.values().any(|member| mentions(member, handle)),
+        _ => false,
+    }
+}

@@ -1,0 +1,102 @@
+//! What a body does to an object: other names and units, merging, rules, and who may send what.
+//!
+//! Pure; it reads declarations and names no kind.
+
+use serde_json::{Value, json};
+
+use super::exchange::{Moment, Response};
+use super::store::Object;
+use crate::kinds::kind::{Kind, Rule};
+
+pub(super) fn may_write(kind: &Kind, sent: &Object, moment: &Moment) -> Result<(), Response> {
+    let refused =
+        kind.fields.iter().find(|field| sent.contains_key(&field.name) && !moment.may(&field.server.write_scopes));
+    refused.map_or(Ok(()), |field| Err(Response::insufficient_scope(&field.server.write_scopes)))
+}
+
+/// Turns second names and names of other units into the field's own.
+pub(super) fn on_the_wire(kind: &Kind, sent: &mut Object) {
+    for field in &kind.fields {
+        if let Some(mirror) = field.server.mirror.as_ref().filter(|mirror| mirror.accepted)
+            && let Some(value) = sent.shift_remove(&mirror.name)
+        {
+            sent.entry(field.name.clone()).or_insert(value);
+        }
+        if let Some(convert) = &field.convert
+            && let Some(value) = sent.get(&convert.wire).and_then(Value::as_f64)
+        {
+            sent.shift_remove(&convert.wire);
+            let value = value / f64::from(convert.times);
+            #[expect(clippy::cast_possible_truncation, reason = "a whole number of hours is small")]
+            let number = if value.fract() == 0.0 { json!(value as i64) } else { json!(value) };
+            sent.entry(field.name.clone()).or_insert(number);
+        }
+    }
+}
+
+/// Merges an update into an object: null removes, marked objects merge member by member, all else is
+/// replaced.
+pub(super) fn merge(kind: &Kind, object: &mut Object, sent: &Object) {
+    for (name, value) in sent {
+        let is_merged = kind.fields.get(name).is_some_and(|field| field.merge);
+        match (value, object.get_mut(name)) {
+            (Value::Null, _) => {
+                object.shift_remove(name);
+            }
+            (Value::Object(members), Some(Value::Object(live))) if is_merged => {
+                for (member, value) in members {
+                    if value.is_null() {
+                        live.shift_remove(member);
+                    } else {
+                        live.insert(member.clone(), value.clone());
+                    }
+                }
+            }
+            (value, _) => {
+                let mut value = value.clone();
+                if let (Value::Object(members), true) = (&mut value, is_merged) {
+                    members.retain(|_, value| !value.is_null());
+                }
+                object.insert(name.clone(), value);
+            }
+        }
+    }
+}
+
+pub(super) fn drop_nulls(object: &mut Object) {
+    object.retain(|_, value| !value.is_null());
+    for value in object.values_mut() {
+        if let Value::Object(members) = value {
+            drop_nulls(members);
+        }
+    }
+}
+
+/// Says which of the sandbox's own rules an object breaks.
+pub(super) fn forbidden(kind: &Kind, object: &Object) -> Option<String> {
+    let rule = kind.server.rules.iter().find(|rule| broken(rule, object, &|_| true).is_some())?;
+    Some(rule.because.clone())
+}
+
+/// Says how a rule is broken by an object, if one of the rule's fields was touched.
+pub(super) fn broken(rule: &Rule, object: &Object, is_touched: &dyn Fn(&str) -> bool) -> Option<String> {
+    if !rule.when.fits(object) {
+        return None;
+    }
+    let given = |names: &[String]| names.iter().filter(|name| object.contains_key(*name)).count();
+    let touched = |names: &[String]| names.iter().any(|name| is_touched(name));
+    let is_empty = |name: &String| match object.get(name) {
+        None | Some(Value::Null) => true,
+        Some(Value::Array(items)) => items.is_empty(),
+        Some(_) => false,
+    };
+    // The API's words for these are not recorded.
+    if touched(&rule.exactly_one) && given(&rule.exactly_one) != 1 {
+        return Some(format!("Exactly one of {} must be provided.", rule.exactly_one.join(", ")));
+    }
+    if touched(&rule.at_most_one) && given(&rule.at_most_one) > 1 {
+        return Some(format!("Only one of {} may be provided.", rule.at_most_one.join(", ")));
+    }
+    let filled = rule.empty.iter().find(|name| is_touched(name) && !is_empty(name))?;
+    Some(format!("{filled} must be empty: {}.", rule.because))
+}
