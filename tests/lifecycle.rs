@@ -39,6 +39,9 @@ fn desired(kind: &Kind, objects: Vec<Map<String, Value>>) -> Desired {
 fn beside(kind: &Kind, path: &Path) -> Map<String, Value> {
     let value = match (kind.name.as_str(), pointer(path).as_str()) {
         ("clients", "/resource_server_identifier") => json!({"app_type": "resource_server"}),
+        ("clients", at) if at.starts_with("/client_authentication_methods") => {
+            json!({"jwt_configuration": {"alg": "RS256"}})
+        }
         ("clients", "/third_party_security_mode") => json!({"is_first_party": false}),
         _ => json!({}),
     };

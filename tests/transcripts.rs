@@ -129,7 +129,7 @@ fn commands_print_what_the_transcripts_say() {
         let transcript = parse(&before);
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().canonicalize().unwrap();
-        let mut after = transcript.sentence.iter().map(|line| format!("{line}\n")).collect::<String>();
+        let mut after = transcript.sentence.iter().fold(String::new(), |text, line| text + line + "\n");
         for (name, text) in &transcript.files {
             let file = folder.join(name);
             fs::create_dir_all(file.parent().unwrap()).unwrap();

@@ -68,7 +68,7 @@ pub struct ServerField {
     /// The field has a second name in answers.
     #[serde(default)]
     pub mirror: Option<Mirror>,
-    /// The answers that show it; all without it.
+    /// The answers that show it; all without it, or none of a `write_only` field.
     #[serde(default)]
     pub shown_in: Vec<Answer>,
     /// It is shown for objects that fit only.
@@ -98,9 +98,6 @@ pub struct ServerField {
     /// An update fills it in anew.
     #[serde(default)]
     pub renewed: bool,
-    /// It is kept and never shown.
-    #[serde(default)]
-    pub hidden: bool,
 }
 
 /// The answers of which some show a field and some do not.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::exchange::{Moment, Request};
 use super::store::Store;
-use crate::kinds::kind::{Fields, Kind, Type};
+use crate::kinds::kind::{Field, Fields, Kind, Type};
 use crate::kinds::server::Answer;
 
 /// Shows an object as an answer has it.
@@ -16,11 +16,7 @@ pub fn shown(store: &Store, kind: &Kind, object: &Map<String, Value>, answer: An
     let mut view = Map::new();
     for field in &kind.fields {
         let server = &field.server;
-        let is_hidden = server.hidden
-            || !(server.shown_in.is_empty() || server.shown_in.contains(&answer))
-            || !server.shown_when.fits(object)
-            || !moment.may(&server.read_scopes);
-        if is_hidden {
+        if !is_shown(field, answer) || !server.shown_when.fits(object) || !moment.may(&server.read_scopes) {
             continue;
         }
         let computed = server.backlink.as_ref().and_then(|link| {
@@ -55,9 +51,17 @@ pub fn shown(store: &Store, kind: &Kind, object: &Map<String, Value>, answer: An
     Value::Object(view)
 }
 
+/// Tells whether an answer has a field at all.
+fn is_shown(field: &Field, answer: Answer) -> bool {
+    match field.server.shown_in.as_slice() {
+        [] => !field.write_only,
+        answers => answers.contains(&answer),
+    }
+}
+
 fn hide(fields: &Fields, object: &mut Map<String, Value>, answer: Answer) {
     for field in fields {
-        if field.server.hidden || !(field.server.shown_in.is_empty() || field.server.shown_in.contains(&answer)) {
+        if !is_shown(field, answer) {
             object.shift_remove(&field.name);
         }
         if let Some(Value::Object(inner)) = object.get_mut(&field.name) {

@@ -9,7 +9,7 @@ pub(crate) type Path<'a> = Vec<&'a Field>;
 
 /// Gives the JSON Pointer of a path.
 pub(crate) fn pointer(path: &Path) -> String {
-    path.iter().map(|field| format!("/{}", field.name)).collect()
+    path.iter().fold(String::new(), |pointer, field| pointer + "/" + &field.name)
 }
 
 /// Lists the fields of a kind that a definition can change, members of objects one by one.
