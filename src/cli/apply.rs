@@ -115,12 +115,13 @@ fn hook(root: &std::path::Path, command: &str) -> Result<(), Error> {
 /// Carries the plan out, with progress on the terminal, until it is done or interrupted.
 async fn written(context: &Context, connected: &Connected, drawn: &Drawn) -> Outcome {
     let (stop, interrupt) = watch::channel(false);
+    let ui = context.ui.clone();
     let watcher = tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            let _ = stop.send(true);
-            // The channel must outlive the apply.
-            std::future::pending::<()>().await;
-        }
+        let _ = tokio::signal::ctrl_c().await;
+        let _ = stop.send(true);
+        ui.say("interrupted: what is in flight is finished, nothing more is started; again to quit at once");
+        let _ = tokio::signal::ctrl_c().await;
+        std::process::exit(Exit::Interrupted as i32);
     });
     let planned = &drawn.planned;
     let job = Job {
@@ -159,7 +160,7 @@ async fn remaining(
     let read = apply::read_back(&connected.client, registry, &outcome.done, shows, READ_LAG).await?;
     let live = apply::refreshed(&drawn.live, read, &drawn.planned.plan, &outcome.done);
     let written: Vec<&Address> = outcome.done.iter().map(|(address, ..)| address).collect();
-    let only = written.iter().map(|address| Pattern::exactly(address)).collect();
+    let only = vec![written.iter().map(|address| Pattern::exactly(address)).collect()];
     let policy = Policy { only, rotate: Vec::new(), ..session.policy.clone() };
     let again = plan::plan(registry, &drawn.desired, &live, &policy)?.plan;
     let differs = again.changes.iter().filter(|change| written.contains(&&change.address()));

@@ -8,7 +8,7 @@ use crate::error::{Error, Exit, Problem, Problems};
 use crate::export::files::{Options, files};
 use crate::files::{Files, Mode};
 use crate::kinds::Registry;
-use crate::plan::scope::Scope;
+use crate::plan::scope::{Scope, may_hold};
 use crate::tenant::Tenant;
 use crate::tenant::names::Names;
 use crate::text::plural;
@@ -61,10 +61,7 @@ fn named(registry: &Registry, live: &Tenant, session: &Session) -> Tenant {
     for objects in tenant.kinds.values_mut() {
         objects.retain(|object| scope.holds(&object.address));
     }
-    let is_chosen = |kind: &String| {
-        session.policy.only.is_empty() || session.policy.only.iter().any(|only| crate::text::fits(only.kind(), kind))
-    };
-    tenant.kinds.retain(|kind, _| is_chosen(kind));
+    tenant.kinds.retain(|name, _| registry.get(name).is_some_and(|kind| may_hold(&session.policy, kind)));
     tenant
 }
 

@@ -100,8 +100,7 @@ impl Session {
         settings.strict |= consent.strict;
         let mut policy = settings.policy();
         policy.allow_delete |= consent.allow_delete;
-        let only = patterns("--only", &choice.only, registry)?;
-        policy.only = narrowed(policy.only, only);
+        policy.only.extend(Some(patterns("--only", &choice.only, registry)?).filter(|only| !only.is_empty()));
         policy.exclude.extend(patterns("--exclude", &choice.exclude, registry)?);
         policy.rotate = patterns("--rotate", &consent.rotate, registry)?;
         Ok(Self { settings, policy })
@@ -202,11 +201,6 @@ pub fn chosen_kinds<'a>(registry: &'a Registry, policy: &Policy) -> Vec<&'a Kind
         ..Desired::default()
     };
     scope::needed(registry, &all, policy)
-}
-
-/// What flags choose among what the project file chooses: the flags, where they name anything.
-fn narrowed(file: Vec<Pattern>, flags: Vec<Pattern>) -> Vec<Pattern> {
-    if flags.is_empty() { file } else { flags }
 }
 
 /// Reads the patterns of a flag.

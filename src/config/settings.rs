@@ -327,7 +327,7 @@ impl Settings {
             environment: self.environment.clone(),
             tenant: self.target.to_string(),
             allow_delete: self.allow_delete,
-            only: self.only.clone(),
+            only: Some(self.only.clone()).filter(|only| !only.is_empty()).into_iter().collect(),
             exclude: self.exclude.clone(),
             protect: self.protect.clone(),
             moved: self.moved.clone(),

@@ -236,8 +236,8 @@ pub struct Policy {
     pub tenant: String,
     /// Deletes and replaces are changes; held back otherwise.
     pub allow_delete: bool,
-    /// Only these; all if empty.
-    pub only: Vec<Pattern>,
+    /// Lists of patterns: only what fits one of each list. The project file and the flags give one each.
+    pub only: Vec<Vec<Pattern>>,
     /// Not these.
     pub exclude: Vec<Pattern>,
     /// Never deleted or replaced.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::Policy;
 use crate::kinds::Registry;
 use crate::kinds::kind::Kind;
-use crate::tenant::{Address, Desired, Object, Tenant, names};
+use crate::tenant::{Address, Desired, Object, Pattern, Tenant, names};
 
 /// Gives the kinds that must be read for a plan: those that the definitions manage, and those that
 /// their objects refer to, or are recognised by.
@@ -30,9 +30,10 @@ pub fn needed<'a>(registry: &'a Registry, desired: &Desired, policy: &Policy) ->
 }
 
 /// Tells whether `--only` and `--exclude` leave anything of a kind.
-fn may_hold(policy: &Policy, kind: &Kind) -> bool {
-    let is_chosen = policy.only.is_empty() || policy.only.iter().any(|only| crate::text::fits(only.kind(), &kind.name));
-    is_chosen
+#[must_use]
+pub fn may_hold(policy: &Policy, kind: &Kind) -> bool {
+    let is_chosen = |only: &Vec<Pattern>| only.iter().any(|pattern| crate::text::fits(pattern.kind(), &kind.name));
+    policy.only.iter().all(is_chosen)
         && !policy
             .exclude
             .iter()
@@ -64,16 +65,17 @@ impl<'a> Scope<'a> {
     /// Tells whether an object is part of the run.
     #[must_use]
     pub fn holds(&self, address: &Address) -> bool {
-        let only = &self.policy.only;
-        (only.is_empty() || only.iter().any(|pattern| pattern.fits(address))) && !self.left_out.contains(address)
+        let is_chosen = |only: &Vec<Pattern>| only.iter().any(|pattern| pattern.fits(address));
+        self.policy.only.iter().all(is_chosen) && !self.left_out.contains(address)
     }
 
     /// Excluded, or one of a kind of which only others are chosen.
     fn is_unwanted(&self, address: &Address) -> bool {
-        let only = &self.policy.only;
-        let is_kind_named = only.iter().any(|pattern| crate::text::fits(pattern.kind(), &address.kind));
-        self.policy.exclude.iter().any(|pattern| pattern.fits(address))
-            || (is_kind_named && !only.iter().any(|pattern| pattern.fits(address)))
+        let leaves_out = |only: &Vec<Pattern>| {
+            let is_kind_named = only.iter().any(|pattern| crate::text::fits(pattern.kind(), &address.kind));
+            is_kind_named && !only.iter().any(|pattern| pattern.fits(address))
+        };
+        self.policy.exclude.iter().any(|pattern| pattern.fits(address)) || self.policy.only.iter().any(leaves_out)
     }
 
     fn hangs_on_left_out(&self, kind: &Kind, object: &Object) -> bool {

@@ -183,7 +183,10 @@ fn only_one_object_can_be_chosen() {
     let (mut desired, live) = onboarding();
     desired["clients"][0]["app_type"] = json!("spa");
     desired["resourceServers"][0]["name"] = json!("other");
-    let policy = Policy { only: vec![Pattern::new("clients/Worker")], ..Policy::default() };
+    let policy = Policy {
+        only: vec![vec![Pattern::new("clients"), Pattern::new("clientGrants")], vec![Pattern::new("clients/Worker")]],
+        ..Policy::default()
+    };
     let plan = planned_with(&desired, &live, &policy).unwrap().plan;
     assert_eq!(lines(&plan), ["Update clients/Worker ~/app_type"]);
 }
