@@ -207,13 +207,10 @@ impl Progress {
         }
     }
 
-    /// Counts a step as done, with a line about it.
+    /// Counts a step as done; without a bar, with a line about it for `-v`.
     pub fn done(&self, line: &str) {
         match &self.bar {
-            Some(bar) => {
-                bar.inc(1);
-                self.ui.say(line);
-            }
+            Some(bar) => bar.inc(1),
             None => self.ui.detail(line),
         }
     }

@@ -207,7 +207,7 @@ impl<'a> Parser<'a> {
     /// Leaves out what the API does not take for an object like this one.
     fn drop_ignored(&mut self, kind: &Kind, value: &mut Map<String, Value>, part: &Part<'_>) {
         for rule in kind.rules.iter().filter(|rule| !rule.ignored.is_empty()) {
-            if !rule.when.fits(value) {
+            if !rule.holds(value) {
                 continue;
             }
             for name in &rule.ignored {
@@ -237,6 +237,11 @@ impl<'a> Parser<'a> {
                 continue;
             }
             let name = field.map_or(entry.key.as_str(), |field| field.name.as_str());
+            // An old name that says the same as the new one is how the Deploy CLI exports it.
+            let is_repeated = |first: &&Entry| first.value.to_json() == entry.value.to_json();
+            if seen.get(name).is_some_and(is_repeated) {
+                continue;
+            }
             if let Some(first) = seen.insert(name.to_owned(), entry) {
                 let message = format!("`{}` and `{}` are two names of one field", first.key, entry.key);
                 let also = self.origin(&first.span);

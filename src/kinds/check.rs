@@ -226,7 +226,7 @@ impl Checker<'_> {
 
     fn rule(&mut self, rule: &Rule) {
         let value = &self.object.value;
-        if !rule.when.fits(value) {
+        if !rule.holds(value) {
             return;
         }
         let given = |names: &[String]| -> Vec<String> {

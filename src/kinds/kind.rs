@@ -207,6 +207,9 @@ pub struct Rule {
     /// The rule holds for objects that fit; for all without it.
     #[serde(default)]
     pub when: Condition,
+    /// The rule holds for objects that have all of these fields.
+    #[serde(default)]
+    pub given: Vec<String>,
     /// One of these fields must be given, and not two.
     #[serde(default)]
     pub exactly_one: Vec<String>,
@@ -221,6 +224,15 @@ pub struct Rule {
     pub ignored: Vec<String>,
     /// Why, in words for people.
     pub because: String,
+}
+
+impl Rule {
+    /// Tells whether the rule holds for an object.
+    #[must_use]
+    pub fn holds(&self, object: &Map<String, Value>) -> bool {
+        let is_given = |name: &String| object.get(name).is_some_and(|value| !value.is_null());
+        self.when.fits(object) && self.given.iter().all(is_given)
+    }
 }
 
 /// Fields in the order of the declaration.

@@ -265,18 +265,25 @@ impl<'a> Planner<'a> {
             }
         }
         let hangs_on = links::recognised_by(kind, desired).find(|address| self.replaced.contains(address));
-        if !write_once.is_empty() || hangs_on.is_some() {
-            let why = hangs_on.map_or_else(
-                || format!("{} can't change after the create", write_once.join(", ")),
-                |address| format!("{address} is replaced"),
-            );
-            if let Some(reason) = policy::objection(self.policy, &desired.address) {
-                self.hold(&desired.address, Action::Replace, None, &format!("{why}, and {reason}"));
+        match policy::objection(self.policy, &desired.address) {
+            Some(reason) => {
+                for path in write_once {
+                    edits.retain(|edit| edit.path != path);
+                    let why = format!("it can't change after the create, and {reason}");
+                    self.hold(&desired.address, Action::Replace, Some(path), &why);
+                }
+                if let Some(address) = hangs_on {
+                    let why = format!("{address} is replaced, and {reason}");
+                    self.hold(&desired.address, Action::Replace, None, &why);
+                    return;
+                }
+            }
+            None if !write_once.is_empty() || hangs_on.is_some() => {
+                self.replaced.insert(desired.address.clone());
+                self.change(&desired.address, Action::Replace, live.id.clone(), edits);
                 return;
             }
-            self.replaced.insert(desired.address.clone());
-            self.change(&desired.address, Action::Replace, live.id.clone(), edits);
-            return;
+            None => {}
         }
         if edits.is_empty() {
             self.summary.unchanged += 1;

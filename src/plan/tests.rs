@@ -230,7 +230,7 @@ fn a_write_once_field_means_replace_and_its_dependents_follow() {
     let plan = planned(&desired, &live).plan;
     assert_eq!(
         held(&plan),
-        ["Replace customDomains/a.example : /type can't change after the create, and deletes are not allowed"]
+        ["Replace customDomains/a.example /type: it can't change after the create, and deletes are not allowed"]
     );
     let made = planned_with(&desired, &live, &Policy { allow_delete: true, ..Policy::default() }).unwrap();
     let sent: Vec<String> = all_calls(&made).iter().map(|call| format!("{call:?}")).collect();

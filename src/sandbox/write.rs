@@ -80,7 +80,7 @@ pub(super) fn forbidden(kind: &Kind, object: &Object) -> Option<String> {
 
 /// Says how a rule is broken by an object, if one of the rule's fields was touched.
 pub(super) fn broken(rule: &Rule, object: &Object, is_touched: &dyn Fn(&str) -> bool) -> Option<String> {
-    if !rule.when.fits(object) {
+    if !rule.holds(object) {
         return None;
     }
     let given = |names: &[String]| names.iter().filter(|name| object.contains_key(*name)).count();
