@@ -12,7 +12,7 @@ use crate::tenant::{Object, canon, escape};
 /// What differs between a definition and the live object.
 #[derive(Debug, Default)]
 pub struct Difference {
-    /// Edits of the live object, in the definition's order.
+    /// Edits of the live object, in the declaration's order.
     pub edits: Vec<Edit>,
     /// Pointers of edits that change a write-once field.
     pub write_once: Vec<String>,
