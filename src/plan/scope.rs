@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use super::Policy;
 use crate::kinds::Registry;
 use crate::kinds::kind::Kind;
-use crate::tenant::{Address, Desired, Object, Tenant, names};
+use crate::tenant::names::{self, Names};
+use crate::tenant::{Address, Desired, Object, Tenant};
 
 /// Gives the kinds that must be read for a plan: those that the definitions manage, and those that
 /// their objects refer to, or are recognised by.
@@ -29,10 +30,27 @@ pub fn needed<'a>(registry: &'a Registry, desired: &Desired, policy: &Policy) ->
     registry.in_order().filter(|kind| wanted.contains(kind.name.as_str())).collect()
 }
 
+/// Gives a live tenant with names in the place of ids, without what `--only` and `--exclude` leave
+/// out: what an export writes down.
+#[must_use]
+pub fn chosen(registry: &Registry, live: &Tenant, policy: &Policy) -> Tenant {
+    let mut tenant = Names::of(registry, live, &Tenant::default(), &[]).named(registry, live);
+    let scope = Scope::new(registry, policy, [&tenant.clone(), &Tenant::default()]);
+    for objects in tenant.kinds.values_mut() {
+        objects.retain(|object| scope.holds(&object.address));
+    }
+    tenant.kinds.retain(|kind, _| is_chosen(policy, kind));
+    tenant
+}
+
+/// Tells whether `--only` names anything of a kind.
+fn is_chosen(policy: &Policy, kind: &str) -> bool {
+    policy.only.is_empty() || policy.only.iter().any(|only| crate::text::fits(only.kind(), kind))
+}
+
 /// Tells whether `--only` and `--exclude` leave anything of a kind.
 fn may_hold(policy: &Policy, kind: &Kind) -> bool {
-    let is_chosen = policy.only.is_empty() || policy.only.iter().any(|only| crate::text::fits(only.kind(), &kind.name));
-    is_chosen
+    is_chosen(policy, &kind.name)
         && !policy
             .exclude
             .iter()
