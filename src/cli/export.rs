@@ -8,9 +8,8 @@ use crate::error::{Error, Exit, Problem, Problems};
 use crate::export::files::{Options, files};
 use crate::files::{Files, Mode};
 use crate::kinds::Registry;
-use crate::plan::scope::{Scope, may_hold};
+use crate::plan::scope;
 use crate::tenant::Tenant;
-use crate::tenant::names::Names;
 use crate::text::plural;
 
 /// Arguments.
@@ -38,7 +37,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     connected.report(context);
     connected.close()?;
     context.ui.warnings(unreadable(&live));
-    let tenant = named(registry, &live, &session);
+    let tenant = scope::chosen(registry, &live, &session.policy);
     let options = Options { with_ids: args.with_ids, own_client: session.policy.own_client.clone() };
     let exported = files(registry, &tenant, &options)?;
     let folder = Files::create(&args.out)?;
@@ -51,18 +50,6 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     let count = plural(exported.files.len(), "file");
     context.ui.result(&format!("{count} written to {}\n", args.out.display()));
     Ok(Exit::Done)
-}
-
-/// Puts names in the place of ids, and leaves out what `--only` and `--exclude` leave out.
-fn named(registry: &Registry, live: &Tenant, session: &Session) -> Tenant {
-    let names = Names::of(registry, live, &Tenant::default(), &[]);
-    let mut tenant = names.named(registry, live);
-    let scope = Scope::new(registry, &session.policy, [&tenant.clone(), &Tenant::default()]);
-    for objects in tenant.kinds.values_mut() {
-        objects.retain(|object| scope.holds(&object.address));
-    }
-    tenant.kinds.retain(|name, _| registry.get(name).is_some_and(|kind| may_hold(&session.policy, kind)));
-    tenant
 }
 
 fn unreadable(live: &Tenant) -> Problems {

@@ -249,8 +249,14 @@ impl Fields {
     /// Finds a field by name, by an older name, or by its name on the wire.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Field> {
-        self.get(name).or_else(|| {
-            self.0.iter().find(|field| {
+        self.position(name).map(|at| &self.0[at])
+    }
+
+    /// Tells where in the declaration the field stands that [`Fields::find`] finds.
+    #[must_use]
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.0.iter().position(|field| field.name == name).or_else(|| {
+            self.0.iter().position(|field| {
                 field.alias.iter().any(|alias| alias == name)
                     || field.convert.as_ref().is_some_and(|convert| convert.wire == name)
             })

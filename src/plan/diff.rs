@@ -12,7 +12,7 @@ use crate::tenant::{Object, canon, escape};
 /// What differs between a definition and the live object.
 #[derive(Debug, Default)]
 pub struct Difference {
-    /// Edits of the live object, in the definition's order.
+    /// Edits of the live object, in the declaration's order.
     pub edits: Vec<Edit>,
     /// Pointers of edits that change a write-once field.
     pub write_once: Vec<String>,
@@ -37,6 +37,7 @@ pub fn difference(kind: &Kind, desired: &Object, live: Option<&Map<String, Value
             None => walk.whole(value, found, &at),
         }
     }
+    walk.displaced(kind, live.unwrap_or(&empty));
     let kept = desired.provenance.kept.keys().filter(|_| live.is_some());
     walk.found.secrets.extend(kept.map(|path| (path.clone(), SecretState::Kept)));
     walk.found
@@ -64,6 +65,19 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// What the definition gives displaces what the API does not take beside it.
+    fn displaced(&mut self, kind: &Kind, live: &Map<String, Value>) {
+        let desired = &self.desired.value;
+        let gives = |name: &String| desired.get(name).is_some_and(|value| !value.is_null());
+        let rules = kind.rules.iter().filter(|rule| rule.at_most_one.iter().any(gives));
+        for name in rules.flat_map(|rule| &rule.at_most_one).filter(|name| !desired.contains_key(*name)) {
+            if let Some(found) = live.get(name) {
+                let at = Place { path: format!("/{}", escape(name)), depth: 1, write_once: false };
+                self.push(Op::Remove, &at, Some(found.clone()), None, None);
+            }
+        }
+    }
+
     fn field(&mut self, field: &Field, desired: &Value, live: Option<&Value>, at: &Place) {
         let at = &Place { write_once: at.write_once || (field.create_only && !self.is_create), ..at.clone() };
         let live = live.or(field.default.as_ref().filter(|_| !self.is_create));

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use super::Policy;
 use crate::kinds::Registry;
 use crate::kinds::kind::Kind;
-use crate::tenant::{Address, Desired, Object, Pattern, Tenant, names};
+use crate::tenant::names::{self, Names};
+use crate::tenant::{Address, Desired, Object, Pattern, Tenant};
 
 /// Gives the kinds that must be read for a plan: those that the definitions manage, and those that
 /// their objects refer to, or are recognised by.
@@ -29,9 +30,21 @@ pub fn needed<'a>(registry: &'a Registry, desired: &Desired, policy: &Policy) ->
     registry.in_order().filter(|kind| wanted.contains(kind.name.as_str())).collect()
 }
 
-/// Tells whether `--only` and `--exclude` leave anything of a kind.
+/// Gives a live tenant with names in the place of ids, without what `--only` and `--exclude` leave
+/// out: what an export writes down.
 #[must_use]
-pub fn may_hold(policy: &Policy, kind: &Kind) -> bool {
+pub fn chosen(registry: &Registry, live: &Tenant, policy: &Policy) -> Tenant {
+    let mut tenant = Names::of(registry, live, &Tenant::default(), &[]).named(registry, live);
+    let scope = Scope::new(registry, policy, [&tenant.clone(), &Tenant::default()]);
+    for objects in tenant.kinds.values_mut() {
+        objects.retain(|object| scope.holds(&object.address));
+    }
+    tenant.kinds.retain(|name, _| registry.get(name).is_some_and(|kind| may_hold(policy, kind)));
+    tenant
+}
+
+/// Tells whether `--only` and `--exclude` leave anything of a kind.
+fn may_hold(policy: &Policy, kind: &Kind) -> bool {
     let is_chosen = |only: &Vec<Pattern>| only.iter().any(|pattern| crate::text::fits(pattern.kind(), &kind.name));
     policy.only.iter().all(is_chosen)
         && !policy

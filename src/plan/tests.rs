@@ -212,12 +212,25 @@ fn an_object_that_the_api_merges_is_sent_in_part_and_one_that_it_replaces_whole(
 }
 
 #[test]
+fn what_a_definition_gives_displaces_what_can_not_stand_beside_it() {
+    let methods = json!({"private_key_jwt": {"credentials": []}});
+    let desired = json!({"clients": [{"name": "A", "client_authentication_methods": methods}]});
+    let live =
+        json!({"clients": [{"client_id": "c1", "name": "A", "token_endpoint_auth_method": "client_secret_post"}]});
+    let made = planned(&desired, &live);
+    assert_eq!(
+        bodies(&made)[0].2,
+        json!({"client_authentication_methods": methods, "token_endpoint_auth_method": null})
+    );
+}
+
+#[test]
 fn null_clears_and_keys_of_a_map_that_the_definition_lacks_are_deletes() {
     let desired =
         json!({"clients": [{"name": "A", "token_quota": null, "addons": null, "client_metadata": {"a": "2"}}]});
     let live = json!({"clients": [{"client_id": "c1", "name": "A", "token_quota": {"client_credentials": {"per_day": 1}}, "client_metadata": {"a": "1", "b": "1"}}]});
     let plan = planned(&desired, &live).plan;
-    assert_eq!(lines(&plan), ["Update clients/A -/token_quota ~/client_metadata/a"]);
+    assert_eq!(lines(&plan), ["Update clients/A ~/client_metadata/a -/token_quota"]);
     assert_eq!(held(&plan), ["Delete clients/A /client_metadata/b: deletes are not allowed"]);
     let made = planned_with(&desired, &live, &Policy { allow_delete: true, ..Policy::default() }).unwrap();
     assert_eq!(bodies(&made)[0].2, json!({"token_quota": null, "client_metadata": {"a": "2", "b": null}}));

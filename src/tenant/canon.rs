@@ -1,14 +1,14 @@
 //! The canonical form of an object: what two objects must agree in to be equal.
 //!
-//! Both sides of a comparison go through here, so that neither the order of a set, nor an old name
-//! of a field, nor `3.0` for `3` ever shows as a difference.
+//! Both sides of a comparison go through here, so that neither the order of a set or of members, nor
+//! an old name of a field, nor `3.0` for `3` ever shows as a difference.
 
 use serde_json::{Map, Number, Value};
 
 use crate::kinds::kind::{Field, Fields, Kind, Type};
 
 /// Makes an object of the live tenant canonical: no read-only fields, no nulls, fields under their
-/// present names, sets in order.
+/// present names, sets and members in order.
 #[must_use]
 pub fn live(kind: &Kind, value: &Map<String, Value>) -> Map<String, Value> {
     members(&kind.fields, value, false)
@@ -22,14 +22,14 @@ pub fn desired(kind: &Kind, value: &Map<String, Value>) -> Map<String, Value> {
 
 fn members(fields: &Fields, value: &Map<String, Value>, keeps_null: bool) -> Map<String, Value> {
     let mut canonical = Map::new();
-    for (name, value) in value {
+    for (name, value) in in_order(fields, value) {
         if value.is_null() && !keeps_null {
             continue;
         }
         match fields.find(name) {
             Some(field) if field.read_only => {}
             // An old name beside the present one says the same twice.
-            Some(field) if field.name != *name && fields_have(canonical.get(&field.name)) => {}
+            Some(field) if fields_have(canonical.get(&field.name)) => {}
             Some(field) => {
                 canonical.insert(field.name.clone(), of(field, &in_unit_of_files(field, name, value), keeps_null));
             }
@@ -39,6 +39,20 @@ fn members(fields: &Fields, value: &Map<String, Value>, keeps_null: bool) -> Map
         }
     }
     canonical
+}
+
+/// Gives members in the order of the declaration, what it does not know by name after. Of names that
+/// say the same the one that counts comes first: the exact one on the wire, then the present one.
+fn in_order<'a>(fields: &Fields, value: &'a Map<String, Value>) -> Vec<(&'a String, &'a Value)> {
+    let rank = |name: &String| {
+        let at = fields.position(name)?;
+        let field = fields.find(name)?;
+        let is_wire = field.convert.as_ref().is_some_and(|convert| convert.wire == *name);
+        Some((at, !is_wire, field.name != *name))
+    };
+    let mut members: Vec<(&String, &Value)> = value.iter().collect();
+    members.sort_by_cached_key(|(name, _)| (rank(name).unwrap_or((usize::MAX, true, true)), *name));
+    members
 }
 
 fn fields_have(value: Option<&Value>) -> bool {
@@ -59,7 +73,7 @@ fn of(field: &Field, value: &Value, keeps_null: bool) -> Value {
             Value::Object(members(&field.fields, map, keeps_null))
         }
         (Type::Map, Value::Object(map)) => {
-            let kept = map.iter().filter(|(_, value)| keeps_null || !value.is_null());
+            let kept = by_name(map).filter(|(_, value)| keeps_null || !value.is_null());
             let value = |value| field.items.as_ref().map_or_else(|| plain(value), |item| of(item, value, keeps_null));
             Value::Object(kept.map(|(name, member)| (name.clone(), value(member))).collect())
         }
@@ -113,9 +127,15 @@ fn plain(value: &Value) -> Value {
     match value {
         Value::Number(number) => whole(number).map_or_else(|| value.clone(), Value::from),
         Value::Array(items) => Value::Array(items.iter().map(plain).collect()),
-        Value::Object(map) => Value::Object(map.iter().map(|(name, value)| (name.clone(), plain(value))).collect()),
+        Value::Object(map) => Value::Object(by_name(map).map(|(name, value)| (name.clone(), plain(value))).collect()),
         value => value.clone(),
     }
+}
+
+fn by_name(map: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
+    let mut members: Vec<(&String, &Value)> = map.iter().collect();
+    members.sort_by_key(|(name, _)| *name);
+    members.into_iter()
 }
 
 /// Gives the whole number that a number such as `3.0` is.
