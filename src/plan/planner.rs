@@ -114,8 +114,12 @@ pub fn shows(registry: &Registry, planned: &Planned, names: &Names, raw: &Object
     let one = Tenant { kinds: BTreeMap::from([(kind.name.clone(), vec![raw.clone()])]), ..Tenant::default() };
     let live = canonical(registry, names, &one, canon::live);
     let Some(live) = live.objects(&kind.name).first() else { return true };
-    let change = planned.plan.changes.iter().find(|change| change.address() == live.address);
-    let Some((change, desired)) = change.zip(planned.desired.find(&live.address)) else { return true };
+    let is_it = |change: &&Change| {
+        change.address() == live.address && (change.action == Action::Create || change.id == live.id)
+    };
+    let change = planned.plan.changes.iter().find(is_it);
+    let desired = planned.desired.find_by(&live.address, live.id.as_deref());
+    let Some((change, desired)) = change.zip(desired) else { return true };
     let left = difference(kind, desired, Some(&live.value), false).edits;
     !left.iter().any(|edit| change.fields.iter().any(|wanted| wanted.path == edit.path))
 }
