@@ -19,7 +19,7 @@ const ROOMS: &[(&str, bool, &[&str])] = &[
     ("config/settings", false, &["files", "kinds", "error", "secret", "plan", "tenant", "api::auth", "config", "text"]),
     ("config/project.rs", true, &["plan", "kinds", "tenant", "error", "text", "secret", "config"]),
     ("config", true, &["kinds", "tenant", "error", "text", "secret", "config"]),
-    ("plan", true, &["plan", "tenant", "kinds", "error", "text"]),
+    ("plan", true, &["plan", "tenant", "kinds", "error", "text", "secret"]),
     ("apply", false, &["plan", "api", "kinds", "tenant", "error", "apply"]),
     ("api/paging", true, &["kinds", "api", "text"]),
     ("api/pace.rs", true, &["api"]),

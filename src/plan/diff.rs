@@ -27,7 +27,13 @@ pub struct Difference {
 /// `is_rotated` makes secrets that can't be compared edits.
 #[must_use]
 pub fn difference(kind: &Kind, desired: &Object, live: Option<&Map<String, Value>>, is_rotated: bool) -> Difference {
-    let mut walk = Walk { desired, is_create: live.is_none(), is_rotated, found: Difference::default(), masked: false };
+    let mut walk = Walk {
+        desired,
+        making: if live.is_none() { Making::All } else { Making::Nothing },
+        is_rotated,
+        found: Difference::default(),
+        masked: false,
+    };
     let empty = Map::new();
     for (name, value) in &desired.value {
         let at = Place { path: format!("/{}", escape(name)), depth: 1, write_once: false };
@@ -56,36 +62,51 @@ impl Place {
     }
 }
 
+/// What of an object is not there yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Making {
+    Nothing,
+    /// What is looked at, in an object that is there.
+    Part,
+    All,
+}
+
 struct Walk<'a> {
     desired: &'a Object,
-    is_create: bool,
+    making: Making,
     is_rotated: bool,
     masked: bool,
     found: Difference,
 }
 
 impl Walk<'_> {
-    /// What the definition gives displaces what the API does not take beside it.
+    /// What the definition gives displaces what the API does not take beside it; where the one can't
+    /// be written, neither is the other taken away.
     fn displaced(&mut self, kind: &Kind, live: &Map<String, Value>) {
         let desired = &self.desired.value;
-        let gives = |name: &String| desired.get(name).is_some_and(|value| !value.is_null());
-        let rules = kind.rules.iter().filter(|rule| rule.at_most_one.iter().any(gives));
-        for name in rules.flat_map(|rule| &rule.at_most_one).filter(|name| !desired.contains_key(*name)) {
-            if let Some(found) = live.get(name) {
-                let at = Place { path: format!("/{}", escape(name)), depth: 1, write_once: false };
-                self.push(Op::Remove, &at, Some(found.clone()), None, None);
+        let is_given = |name: &&String| desired.get(*name).is_some_and(|value| !value.is_null());
+        for rule in &kind.rules {
+            let Some(giver) = rule.at_most_one.iter().find(is_given) else { continue };
+            let within = format!("/{}/", escape(giver));
+            let write_once = self.found.write_once.iter().any(|path| format!("{path}/").starts_with(&within));
+            for name in rule.at_most_one.iter().filter(|name| !desired.contains_key(*name)) {
+                if let Some(found) = live.get(name) {
+                    let at = Place { path: format!("/{}", escape(name)), depth: 1, write_once };
+                    self.push(Op::Remove, &at, Some(found.clone()), None, None);
+                }
             }
         }
     }
 
     fn field(&mut self, field: &Field, desired: &Value, live: Option<&Value>, at: &Place) {
-        let at = &Place { write_once: at.write_once || (field.create_only && !self.is_create), ..at.clone() };
-        let live = live.or(field.default.as_ref().filter(|_| !self.is_create));
+        let at =
+            &Place { write_once: at.write_once || (field.create_only && self.making != Making::All), ..at.clone() };
+        let live = live.or(field.default.as_ref().filter(|_| self.making == Making::Nothing));
         if field.secret {
             self.secret(field, desired, live, at);
             return;
         }
-        if field.write_only && !self.is_create {
+        if field.write_only && self.making == Making::Nothing {
             if self.is_rotated && !at.write_once {
                 self.push(Op::Replace, at, None, Some(desired.clone()), None);
             } else {
@@ -97,8 +118,8 @@ impl Walk<'_> {
             (Value::Null, None) => {}
             (Value::Null, Some(live)) => self.push(Op::Remove, at, Some(live.clone()), None, None),
             (Value::String(text), None) if text.is_empty() && field.empty_clears => {}
-            (Value::Array(items), None) if items.is_empty() && !self.is_create => {}
-            (Value::Object(map), None) if map.is_empty() && at.depth == 1 && !self.is_create => {}
+            (Value::Array(items), None) if items.is_empty() && self.making == Making::Nothing => {}
+            (Value::Object(map), None) if map.is_empty() && at.depth == 1 && self.making == Making::Nothing => {}
             (Value::Object(map), Some(Value::Object(live))) => self.object(field, map, live, at),
             (Value::Array(items), Some(Value::Array(live))) if field.holds == Type::Set => {
                 self.set(field, items, live, at);
@@ -119,9 +140,12 @@ impl Walk<'_> {
             self.push(Op::Add, at, None, Some(without_nulls(&value)), None);
             return;
         }
-        let was = std::mem::replace(&mut self.is_create, true);
+        let was = self.making;
+        if was == Making::Nothing {
+            self.making = Making::Part;
+        }
         self.object(field, desired, &Map::new(), at);
-        self.is_create = was;
+        self.making = was;
     }
 
     fn whole(&mut self, desired: &Value, live: Option<&Value>, at: &Place) {
@@ -194,7 +218,7 @@ impl Walk<'_> {
         match (desired, live) {
             (Value::Null, None) => {}
             (Value::Null, Some(_)) => self.push(Op::Remove, at, None, None, None),
-            (_, None) if self.is_create => self.push(Op::Add, at, None, None, None),
+            (_, None) if self.making != Making::Nothing => self.push(Op::Add, at, None, None, None),
             (desired, live) => match live.and_then(|live| is_shown_equal(field, desired, live)) {
                 Some(true) => {}
                 Some(false) => self.push(Op::Replace, at, None, None, None),

@@ -6,10 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::scope::Scope;
 use super::{Action, Change};
-use crate::error::Problem;
+use crate::error::{Origin, Problem};
 use crate::kinds::Registry;
+use crate::kinds::check::label;
 use crate::kinds::kind::{Kind, Reference, at};
+use crate::secret::MASK;
 use crate::tenant::names::{Meaning, Names, references};
 use crate::tenant::{Address, Object, Tenant};
 use crate::text::did_you_mean;
@@ -25,6 +28,10 @@ pub struct Links<'a> {
     pub desired: &'a Tenant,
     /// The live tenant.
     pub live: &'a Tenant,
+    /// The definitions as they were written: sets in the order of the files.
+    pub written: &'a Tenant,
+    /// What the run is about.
+    pub scope: &'a Scope<'a>,
 }
 
 /// Gives the addresses by which an object is recognised: those that its identity refers to by handle.
@@ -44,7 +51,9 @@ impl Links<'_> {
         let mut problems = Vec::new();
         for change in changes.iter().filter(|change| change.action != Action::Delete) {
             let address = change.address();
-            let Some((kind, object)) = self.registry.get(&change.kind).zip(self.desired.find(&address)) else {
+            let Some((kind, object)) =
+                self.registry.get(&change.kind).zip(self.desired.find_by(&address, change.id.as_deref()))
+            else {
                 continue;
             };
             let is_new = matches!(change.action, Action::Create | Action::Replace);
@@ -54,10 +63,24 @@ impl Links<'_> {
                     continue;
                 }
                 let problem = self.problem(object, &pointer, &reference, &text, &gone);
-                problems.extend(problem.map(|problem| problem.at(object.provenance.origin(&pointer))));
+                problems.extend(problem.map(|problem| problem.at(self.place(kind, object, &pointer, &text))));
             }
         }
         problems
+    }
+
+    /// Finds where a reference stands in the files: a set has another order there.
+    fn place(&self, kind: &Kind, object: &Object, pointer: &str, text: &str) -> Option<Origin> {
+        let parent = |pointer: &str| pointer.rsplit_once('/').map(|(parent, _)| parent.to_owned());
+        let written = self
+            .written
+            .find_by(&object.address, object.id.as_deref())
+            .map_or_else(Vec::new, |found| references(kind, &found.value));
+        let is_it = |(at, _, wanted): &&(String, Reference, String)| wanted == text && parent(at) == parent(pointer);
+        match written.iter().find(is_it) {
+            Some((at, ..)) => object.provenance.origin(at),
+            None => object.provenance.origin(&parent(pointer)?),
+        }
     }
 
     /// Tells whether the live object has the same element in the same set already.
@@ -99,27 +122,51 @@ impl Links<'_> {
         if is_named && !(gone.contains(&address) && self.desired.find(&address).is_none()) {
             return None;
         }
-        let what = pointer.trim_start_matches('/').replace('/', ".");
+        // An element's number is that of the canonical order, which nobody sees.
+        let what = label(pointer.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('/'));
         if is_named {
             return Some(Problem::error(format!(
-                "{} refers in {what} to {address}, which this plan deletes",
+                "{}: `{what}` refers to {address}, which this plan deletes",
                 object.address
             )));
         }
         let where_to = match &reference.via {
             Some(via) => format!(
-                "a {} of {} {}",
-                reference.path.join("."),
+                "{} of {}/{}",
+                reference.path.first().map_or("", String::as_str),
                 kind.name,
                 object.value.get(via).and_then(Value::as_str).unwrap_or_default()
             ),
-            None => format!("{} that the definitions or the tenant have", kind.name),
+            None => kind.name.clone(),
         };
+        let shown = if object.provenance.is_sensitive(pointer) { MASK } else { text };
+        let message = format!("{}: `{what}` refers to {where_to} `{shown}`", object.address);
+        if self.is_left_out(kind, reference, text) {
+            let hint = "let `--only` and `--exclude`, and those of the project file, leave both out or none";
+            return Some(Problem::error(format!("{message}, which is left out and not in the tenant")).hint(hint));
+        }
         let near = did_you_mean(text, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
-        Some(
-            Problem::error(format!("{}: `{text}` in {what} is not among the {where_to}", object.address))
-                .maybe_hint(near),
-        )
+        let message = format!("{message}, which neither the definitions nor the tenant have");
+        Some(Problem::error(message).maybe_hint(near))
+    }
+
+    /// Tells whether the definitions have what is referred to, but the run is not about it.
+    fn is_left_out(&self, kind: &Kind, reference: &Reference, text: &str) -> bool {
+        self.desired.objects(&kind.name).iter().filter(|object| !self.scope.holds(&object.address)).any(|object| {
+            match reference.path.as_slice() {
+                [] => object.address.name == text,
+                [field] => object.value.get(field).and_then(Value::as_str) == Some(text),
+                [set, member, ..] => {
+                    let items = object.value.get(set).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+                    items.iter().any(|item| item.get(member).and_then(Value::as_str) == Some(text))
+                }
+            }
+        })
+    }
+
+    /// Goes through the definitions of a kind that the run is about.
+    fn held<'b>(&'b self, kind: &Kind) -> impl Iterator<Item = &'b Object> {
+        self.desired.objects(&kind.name).iter().filter(|object| self.scope.holds(&object.address))
     }
 
     fn is_id(&self, kind: &Kind, text: &str) -> bool {
@@ -128,13 +175,13 @@ impl Links<'_> {
 
     /// All names of a kind, on both sides.
     fn handles(&self, kind: &Kind) -> BTreeSet<String> {
-        let desired = self.desired.objects(&kind.name).iter().map(|object| object.address.name.clone());
+        let desired = self.held(kind).map(|object| object.address.name.clone());
         desired.chain(self.names.known(&kind.name).map(str::to_owned)).collect()
     }
 
     /// All values of a field, on both sides.
     fn values(&self, kind: &Kind, field: &str) -> BTreeSet<String> {
-        let both = self.desired.objects(&kind.name).iter().chain(self.live.objects(&kind.name));
+        let both = self.held(kind).chain(self.live.objects(&kind.name));
         both.filter_map(|object| object.value.get(field)?.as_str().map(str::to_owned)).collect()
     }
 
@@ -143,7 +190,7 @@ impl Links<'_> {
         let target = object.value.get(via)?.as_str()?;
         let own = self.registry.get(&object.address.kind)?.fields.get(via)?.reference.as_ref()?.path.first()?;
         let is_target = |other: &&Object| other.value.get(own).and_then(Value::as_str) == Some(target);
-        let desired = self.desired.objects(&kind.name).iter().find(is_target);
+        let desired = self.held(kind).find(is_target);
         let live = self.live.objects(&kind.name).iter().find(is_target);
         if desired.is_none() && live.is_none() {
             return None;
@@ -159,8 +206,10 @@ impl Links<'_> {
     /// # Errors
     /// Changes that require each other in a circle.
     pub fn in_order(&self, mut changes: Vec<Change>) -> Result<Vec<Change>, Problem> {
+        // Of two objects with one name, the one that stays is meant.
+        let (gone, kept) = changes.iter().partition::<Vec<_>, _>(|change| change.action == Action::Delete);
         let present: BTreeMap<Address, Action> =
-            changes.iter().map(|change| (change.address(), change.action)).collect();
+            gone.into_iter().chain(kept).map(|change| (change.address(), change.action)).collect();
         let all = changes.clone();
         for change in &mut changes {
             change.requires = self.requirements(change, &present, &all).iter().map(ToString::to_string).collect();
@@ -191,7 +240,7 @@ impl Links<'_> {
         let address = change.address();
         let Some(kind) = self.registry.get(&change.kind) else { return BTreeSet::new() };
         if change.action != Action::Delete {
-            let object = self.desired.find(&address);
+            let object = self.desired.find_by(&address, change.id.as_deref());
             let targets = object.map(|object| targets(kind, object, self.desired)).unwrap_or_default();
             let is_made = |target: &Address| present.get(target).is_some_and(|action| *action != Action::Delete);
             return targets.into_iter().filter(|target| *target != address && is_made(target)).collect();

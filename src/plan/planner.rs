@@ -14,6 +14,7 @@ use super::{Action, Change, Consent, Edit, FORMAT_VERSION, Held, Plan, Policy, S
 use super::{call, links, pair, policy};
 use crate::error::{Problem, Problems};
 use crate::kinds::Registry;
+use crate::kinds::check::label;
 use crate::kinds::kind::Kind;
 use crate::tenant::names::{Meaning, Names};
 use crate::tenant::{Address, Desired, Object, Tenant, canon};
@@ -63,7 +64,14 @@ pub fn plan(registry: &Registry, desired: &Desired, live: &Tenant, policy: &Poli
     }
     let Planner { changes, held, secrets, mut summary, mut problems, .. } = planner;
     problems.extend(unreadable(registry, desired, live, policy));
-    let links = links::Links { registry, names: &names, desired: &wanted, live: &found };
+    let links = links::Links {
+        registry,
+        names: &names,
+        desired: &wanted,
+        live: &found,
+        written: &desired.tenant,
+        scope: &scope,
+    };
     problems.extend(links.problems(&changes));
     let changes = links.in_order(changes).map_err(Problems::from)?;
     if problems.has_errors() {
@@ -106,8 +114,12 @@ pub fn shows(registry: &Registry, planned: &Planned, names: &Names, raw: &Object
     let one = Tenant { kinds: BTreeMap::from([(kind.name.clone(), vec![raw.clone()])]), ..Tenant::default() };
     let live = canonical(registry, names, &one, canon::live);
     let Some(live) = live.objects(&kind.name).first() else { return true };
-    let change = planned.plan.changes.iter().find(|change| change.address() == live.address);
-    let Some((change, desired)) = change.zip(planned.desired.find(&live.address)) else { return true };
+    let is_it = |change: &&Change| {
+        change.address() == live.address && (change.action == Action::Create || change.id == live.id)
+    };
+    let change = planned.plan.changes.iter().find(is_it);
+    let desired = planned.desired.find_by(&live.address, live.id.as_deref());
+    let Some((change, desired)) = change.zip(desired) else { return true };
     let left = difference(kind, desired, Some(&live.value), false).edits;
     !left.iter().any(|edit| change.fields.iter().any(|wanted| wanted.path == edit.path))
 }
@@ -212,8 +224,9 @@ impl<'a> Planner<'a> {
         }
         for (path, keyword) in &desired.provenance.kept {
             let message = format!(
-                "{} is to be created and its {path} is the keyword `{keyword}`, which has no value",
-                desired.address
+                "{} is to be created and its `{}` is the keyword `{keyword}`, which has no value",
+                desired.address,
+                label(path)
             );
             self.problems.push(
                 Problem::error(message)

@@ -34,7 +34,14 @@ pub fn needed<'a>(registry: &'a Registry, desired: &Desired, policy: &Policy) ->
 /// out: what an export writes down.
 #[must_use]
 pub fn chosen(registry: &Registry, live: &Tenant, policy: &Policy) -> Tenant {
-    let mut tenant = Names::of(registry, live, &Tenant::default(), &[]).named(registry, live);
+    let names = Names::of(registry, live, &Tenant::default(), &[]);
+    // What is ours or the API's own is told by its ids, before names stand in their place.
+    let mut live = live.clone();
+    for (kind, objects) in &mut live.kinds {
+        let Some(kind) = registry.get(kind) else { continue };
+        objects.retain(|object| untouchable(kind, object, policy).is_none());
+    }
+    let mut tenant = names.named(registry, &live);
     let scope = Scope::new(registry, policy, [&tenant.clone(), &Tenant::default()]);
     for objects in tenant.kinds.values_mut() {
         objects.retain(|object| scope.holds(&object.address));

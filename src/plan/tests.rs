@@ -213,15 +213,22 @@ fn an_object_that_the_api_merges_is_sent_in_part_and_one_that_it_replaces_whole(
 
 #[test]
 fn what_a_definition_gives_displaces_what_can_not_stand_beside_it() {
-    let methods = json!({"private_key_jwt": {"credentials": []}});
-    let desired = json!({"clients": [{"name": "A", "client_authentication_methods": methods}]});
-    let live =
-        json!({"clients": [{"client_id": "c1", "name": "A", "token_endpoint_auth_method": "client_secret_post"}]});
+    let live = json!({"clients": [{"client_id": "c1", "name": "A", "client_authentication_methods": {"private_key_jwt": {"credentials": [{"id": "x"}]}}}]});
+    let desired = json!({"clients": [{"name": "A", "token_endpoint_auth_method": "client_secret_post"}]});
     let made = planned(&desired, &live);
     assert_eq!(
         bodies(&made)[0].2,
-        json!({"client_authentication_methods": methods, "token_endpoint_auth_method": null})
+        json!({"client_authentication_methods": null, "token_endpoint_auth_method": "client_secret_post"})
     );
+    // Where the one can't be written now, the other stays.
+    let live =
+        json!({"clients": [{"client_id": "c1", "name": "A", "token_endpoint_auth_method": "client_secret_post"}]});
+    let keyed =
+        json!({"private_key_jwt": {"credentials": [{"name": "k", "credential_type": "public_key", "pem": "p"}]}});
+    let desired = json!({"clients": [{"name": "A", "client_authentication_methods": keyed}]});
+    let plan = planned(&desired, &live).plan;
+    assert!(plan.is_empty(), "{:?}", lines(&plan));
+    assert_eq!(plan.held.len(), 2);
 }
 
 #[test]
