@@ -9,6 +9,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::error::{Error, Origin, Problem, SourceText};
 
@@ -185,6 +186,40 @@ pub fn write(path: &Path, text: &str, mode: Mode) -> Result<(), Error> {
         failed(&error)
     })
 }
+
+/// Keeps a file for this process alone until the result is dropped; other processes wait for it.
+///
+/// The folder of a new one is hidden from git: it is this tool's own.
+///
+/// # Errors
+/// If another process still holds it after `patience`, or the system refuses.
+pub fn hold(path: &Path, patience: Duration) -> Result<fs::File, Error> {
+    let failed = |error: &std::io::Error| Error::new(format!("can't lock `{}`", path.display())).because(words(error));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.exists() {
+        fs::create_dir_all(folder).map_err(|error| failed(&error))?;
+        fs::write(folder.join(".gitignore"), "*\n").map_err(|error| failed(&error))?;
+    }
+    let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(path);
+    let file = file.map_err(|error| failed(&error))?;
+    let mut waited = Duration::ZERO;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(fs::TryLockError::WouldBlock) if waited < patience => {
+                std::thread::sleep(STEP);
+                waited += STEP;
+            }
+            Err(fs::TryLockError::WouldBlock) => {
+                return Err(Error::new(format!("`{}` is in use by another process", path.display())));
+            }
+            Err(fs::TryLockError::Error(error)) => return Err(failed(&error)),
+        }
+    }
+}
+
+/// How long to wait before a lock is tried again.
+const STEP: Duration = Duration::from_millis(50);
 
 fn write_new(path: &Path, text: &str, mode: Mode) -> std::io::Result<()> {
     let mut options = fs::OpenOptions::new();

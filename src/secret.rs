@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub const MASK: &str = "(sensitive)";
 
 /// Shorter texts than this many bytes are not searched for: hiding every `1` would hide nothing.
-const SHORTEST: usize = 4;
+const SHORTEST: usize = 6;
 
 /// The secrets of this run, shared by all who learn or print.
 #[derive(Clone, Default)]

@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 
 use super::Context;
 use crate::error::{Error, Exit};
+use crate::files::{self, Mode};
 use crate::sandbox::{self, Options, http, state};
 
 /// Where the tenant is kept without `--state`.
@@ -91,7 +92,7 @@ async fn serve(context: &Context, args: &Serve) -> Result<Exit, Error> {
     let sandbox = sandbox::start(options)?;
     let ca = match &sandbox.ca {
         Some(ca) => {
-            state::write(&ca_file, ca.as_bytes())?;
+            files::write(&ca_file, ca, Mode::Public)?;
             Some(std::path::absolute(&ca_file).unwrap_or(ca_file).display().to_string())
         }
         None => None,
@@ -129,8 +130,9 @@ fn interrupted() -> Result<impl Future<Output = ()>, Error> {
     }
 }
 
-fn reset(context: &Context, state: &Path) -> Result<Exit, Error> {
-    let path = place(context, state);
+fn reset(context: &Context, file: &Path) -> Result<Exit, Error> {
+    let path = place(context, file);
+    let _held = path.exists().then(|| state::claim(&path)).transpose()?;
     match std::fs::remove_file(&path) {
         Ok(()) => context.ui.say(&format!("removed {}", path.display())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

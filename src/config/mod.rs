@@ -25,11 +25,13 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Origin, Problem, Problems, SourceText};
 use crate::files::Entry;
 use crate::kinds::Registry;
+use crate::kinds::kind::Fields;
 use crate::secret::{MASK, Secrets};
 use crate::tenant::Desired;
 use fill::Filler;
@@ -70,6 +72,9 @@ pub fn load(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Resu
     problems.extend(cross::duplicates(registry, &tenant));
     let mut used = read.used;
     used.extend(companions.iter().flat_map(|companion| companion.used.iter().cloned()));
+    for (kind, object) in tenant.iter().filter_map(|object| Some((registry.get(&object.address.kind)?, object))) {
+        learn(&kind.fields, &object.value, secrets);
+    }
     for object in tenant.iter() {
         for pointer in &object.provenance.sensitive {
             if let Some(value) = serde_json::Value::Object(object.value.clone()).pointer(pointer) {
@@ -218,4 +223,21 @@ fn digest(sources: &[&SourceText], settings: &Settings, used: &BTreeSet<String>)
         let _ = write!(hex, "{byte:02x}");
         hex
     })
+}
+
+/// Learns the values of secret fields, also those that stand in a file as they are.
+fn learn(fields: &Fields, value: &Map<String, Value>, secrets: &Secrets) {
+    for (name, value) in value {
+        match (fields.get(name), value) {
+            (Some(field), Value::String(text)) if field.secret => secrets.learn(text),
+            (Some(field), Value::Object(inner)) => learn(&field.fields, inner, secrets),
+            (Some(field), Value::Array(items)) => {
+                let inner = field.items.as_ref().map(|item| &item.fields);
+                for (fields, item) in items.iter().filter_map(|item| Some((inner?, item.as_object()?))) {
+                    learn(fields, item, secrets);
+                }
+            }
+            _ => {}
+        }
+    }
 }

@@ -238,13 +238,20 @@ impl Project {
         let json = node.to_json();
         let keyword = match (members.as_slice(), json.get("env"), json.get("value"), json.get("secret")) {
             (["env"], Some(Value::String(variable)), ..) => Keyword {
-                value: self.variables.get(variable).map(Value::from),
+                value: self.variables.given(variable).map(Value::from),
                 is_secret: true,
                 variable: Some(variable.clone()),
                 origin,
             },
             (["value", "secret"] | ["secret", "value"], _, Some(value), Some(Value::Bool(is_secret))) => {
                 Keyword { value: Some(value.clone()), is_secret: *is_secret, variable: None, origin }
+            }
+            (members, Some(Value::String(_)), ..) if members.len() > 1 => {
+                let message =
+                    format!("the keyword `{}` is taken from the environment, and has another key too", name.value);
+                let hint = "write `{ env: NAME }` alone; what comes from the environment is always a secret";
+                problems.push(Problem::error(message).at(origin).hint(hint));
+                return None;
             }
             _ => Keyword { value: Some(json), is_secret: false, variable: None, origin },
         };

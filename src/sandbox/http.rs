@@ -17,9 +17,10 @@ use serde_json::json;
 
 use super::exchange::{Moment, Request, Response};
 use super::router::{self, parameters};
-use super::state::{self, State};
+use super::state::State;
 use super::{oauth, operations};
 use crate::error::Error;
+use crate::files::{self, Mode};
 use crate::kinds::kind::Method;
 
 /// The largest body that the API takes (auth-and-limits.md, 5).
@@ -69,7 +70,7 @@ impl Shared {
         let Some(path) = &self.path else { return Ok(()) };
         let _one = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let text = self.state().text()?;
-        state::write(path, &text)
+        files::write(path, &text, Mode::Private)
     }
 
     /// Writes the state some time after each change, for ever.

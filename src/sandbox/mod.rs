@@ -81,6 +81,7 @@ pub struct Sandbox {
     shared: Arc<Shared>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    _lock: Option<std::fs::File>,
 }
 
 /// Starts a sandbox in a thread of its own, so that it works under any runtime, or none.
@@ -93,6 +94,7 @@ pub fn start(options: Options) -> Result<Sandbox, Error> {
     let port = listener.local_addr().map_err(fail)?.port();
     let domain = options.domain.unwrap_or_else(|| format!("localhost:{port}"));
     let tls = options.tls.then(|| Tls::make(&domain)).transpose()?;
+    let lock = options.state.as_deref().map(state::claim).transpose()?;
     let state = open(options.state.as_deref(), &domain)?;
     let shared = Shared::new(state, options.state, options.rate_limit, options.latency, tls.is_some());
     let shared = Arc::new(shared);
@@ -116,6 +118,7 @@ pub fn start(options: Options) -> Result<Sandbox, Error> {
         shared,
         stop: Some(stop),
         thread: Some(thread),
+        _lock: lock,
     })
 }
 

@@ -1,14 +1,14 @@
 //! The tenant as a whole, and the file in which it is kept.
 //!
-//! One JSON file, readable by its owner only, because it holds secrets and the signing key; written
-//! to a temporary file beside it and renamed, so that it is whole at any time. Objects are the
-//! store's business.
+//! One JSON file, readable by its owner only, because it holds secrets and the signing key, and held
+//! by one process at a time. Objects are the store's business.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,9 +20,12 @@ use super::oauth::{self, Used};
 use super::seed;
 use super::store::{Row, Store};
 use crate::error::Error;
+use crate::files;
 use crate::kinds::Registry;
 
 const VERSION: u32 = 1;
+/// How long to wait for another command to be done with the state.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A tenant with its key and its own application.
 #[derive(Debug)]
@@ -122,7 +125,7 @@ impl State {
     ///
     /// # Errors
     /// Says why it could not be.
-    pub fn text(&self) -> Result<Vec<u8>, Error> {
+    pub fn text(&self) -> Result<String, Error> {
         let key = self.keys.as_ref().map(|keys| {
             let (pem, certificate) = keys.parts();
             KeptKey { pem: pem.to_owned(), certificate: STANDARD.encode(certificate) }
@@ -134,34 +137,24 @@ impl State {
             key,
             rows: self.store.rows(),
         };
-        serde_json::to_vec(&kept).map_err(|error| Error::new("the sandbox's state is no JSON").because(error))
+        serde_json::to_string(&kept).map_err(|error| Error::new("the sandbox's state is no JSON").because(error))
     }
+}
+
+/// Keeps the state file for this process alone: two that write it would lose each other's tenant.
+///
+/// # Errors
+/// Says who may be using it.
+pub fn claim(path: &Path) -> Result<fs::File, Error> {
+    files::hold(&path.with_extension("lock"), PATIENCE).map_err(|error| {
+        Error::new(format!("the sandbox's state {} can't be used now", path.display())).because(error).hint(
+            "another `tenantctl` works on it, perhaps `sandbox serve`: end it, or give an environment its address",
+        )
+    })
 }
 
 fn failed(verb: &str, path: &Path, why: impl std::fmt::Display) -> Error {
     Error::new(format!("cannot {verb} the sandbox's state {}", path.display()))
         .because(why)
         .hint("`tenantctl sandbox reset` starts over")
-}
-
-/// Writes a file as a whole, readable by its owner only.
-///
-/// # Errors
-/// Says why it could not be written.
-pub fn write(path: &Path, text: &[u8]) -> Result<(), Error> {
-    let fail = |error: std::io::Error| failed("write", path, error);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder {
-        fs::create_dir_all(folder).map_err(fail)?;
-    }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = path.with_file_name(name);
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&temporary).map_err(fail)?;
-    file.write_all(text).and_then(|()| file.sync_all()).map_err(fail)?;
-    fs::rename(&temporary, path).map_err(fail)
 }
