@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::Context;
 use super::session::{Choice, Consent, Session, chosen_kinds};
 use crate::error::{Error, Exit, Problem, Problems};
-use crate::export::files::{Options, files};
-use crate::files::{Files, Mode};
+use crate::export::files::{File, Options, files};
+use crate::files::{Entry, Files, Mode};
 use crate::kinds::Registry;
 use crate::plan::scope;
 use crate::tenant::Tenant;
@@ -20,6 +20,9 @@ pub struct Args {
     /// The folder to write to; it is made if need be
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Write over files that are there and differ
+    #[arg(long)]
+    force: bool,
     /// Keep the API's ids, which pin objects
     #[arg(long)]
     with_ids: bool,
@@ -41,6 +44,24 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     let options = Options { with_ids: args.with_ids, own_client: session.policy.own_client.clone() };
     let exported = files(registry, &tenant, &options)?;
     let folder = Files::create(&args.out)?;
+    if !args.force {
+        let is_other = |file: &&File| {
+            let path = file.path.to_string_lossy();
+            folder.entry(&path) == Entry::File && folder.read(&path).map_or(true, |found| found.text != file.text)
+        };
+        let kept: Vec<String> =
+            exported.files.iter().filter(is_other).map(|file| file.path.display().to_string()).collect();
+        if !kept.is_empty() {
+            return Err(Error::new(format!(
+                "not exported: {} would be written over: {}",
+                plural(kept.len(), "file"),
+                kept.join(", ")
+            ))
+            .hint(
+                "export into another folder, or write over them with `--force`; markers and comments in them are lost",
+            ));
+        }
+    }
     for file in &exported.files {
         folder.write(&file.path.to_string_lossy(), &file.text, Mode::Public)?;
     }
