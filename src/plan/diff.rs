@@ -69,8 +69,13 @@ impl Walk<'_> {
     fn displaced(&mut self, kind: &Kind, live: &Map<String, Value>) {
         let desired = &self.desired.value;
         let gives = |name: &String| desired.get(name).is_some_and(|value| !value.is_null());
-        let rules = kind.rules.iter().filter(|rule| rule.at_most_one.iter().any(gives));
-        for name in rules.flat_map(|rule| &rule.at_most_one).filter(|name| !desired.contains_key(*name)) {
+        let displaced = kind.rules.iter().flat_map(|rule| {
+            let is_one_given = rule.at_most_one.iter().any(gives);
+            let beside = rule.at_most_one.iter().filter(move |_| is_one_given);
+            let is_given = !rule.given.is_empty() && rule.holds(desired);
+            beside.chain(rule.ignored.iter().filter(move |_| is_given))
+        });
+        for name in displaced.filter(|name| !desired.contains_key(*name)) {
             if let Some(found) = live.get(name) {
                 let at = Place { path: format!("/{}", escape(name)), depth: 1, write_once: false };
                 self.push(Op::Remove, &at, Some(found.clone()), None, None);
