@@ -53,7 +53,7 @@ fn plan_of_one_change_in_a_hundred(bencher: Bencher, (clients, apis, grants): (u
 /// A file of 100,000 lines, as an export writes it.
 #[divan::bench(sample_count = 5, sample_size = 1)]
 fn load_of_a_hundred_thousand_lines(bencher: Bencher) {
-    let live = live(&large(2200, 550, 3300));
+    let live = live(&large(3900, 975, 5850));
     let tenant = scope::chosen(Registry::builtin(), &live, &Policy::default());
     let Ok(exported) = files(Registry::builtin(), &tenant, &Options::default()) else { return };
     let lines = exported.files[0].text.lines().count();

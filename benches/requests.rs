@@ -111,7 +111,7 @@ async fn measured(sandbox: Sandbox, job: impl AsyncFn(&World)) -> (Job, Sandbox)
     job(&world).await;
     let time = started.elapsed();
     let stats = world.client.stats();
-    (Job { requests: stats.requests, rounds: stats.rounds, time }, world.into_sandbox())
+    (Job { requests: stats.requests, rounds: stats.rounds, time }, world.sandbox)
 }
 
 fn told(name: &str, job: &Job, floor: &Floor) {

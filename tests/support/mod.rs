@@ -29,7 +29,7 @@ use proxy::Proxy;
 pub(crate) struct World {
     pub(crate) client: Client,
     pub(crate) policy: Policy,
-    sandbox: Sandbox,
+    pub(crate) sandbox: Sandbox,
 }
 
 impl World {
@@ -50,11 +50,6 @@ impl World {
         let proxy = Proxy::before(&world.sandbox.url).await;
         world.client = connect(&world.sandbox, &proxy.url).await;
         (world, proxy)
-    }
-
-    /// Signs off and leaves the tenant.
-    pub(crate) fn into_sandbox(self) -> Sandbox {
-        self.sandbox
     }
 
     pub(crate) async fn live(&self, desired: &Desired) -> Tenant {

@@ -101,13 +101,7 @@ impl Draw {
         }
         let others = self.members(&kind.fields, &object, &|field| all.contains(&field.name))?;
         object.extend(others);
-        if kind.fields.get("resource_server_identifier").is_some() && object.contains_key("resource_server_identifier")
-        {
-            object.insert("app_type".to_owned(), json!("resource_server"));
-        }
-        if object.contains_key("third_party_security_mode") {
-            object.insert("is_first_party".to_owned(), json!(false));
-        }
+        settle(&mut object);
         if kind.fields.get("scopes").is_some_and(|field| field.key == ["value"]) {
             let scopes = object.entry("scopes").or_insert_with(|| json!([]));
             if !scopes.is_array() {
@@ -133,7 +127,10 @@ impl Draw {
             if !is_wanted || field.write_only && !is_hidden {
                 continue;
             }
-            let value = if field.nullable && !field.required && self.below(6) == 1 {
+            // Credentials can be given at a create only.
+            let value = if field.server.child.is_some() {
+                None
+            } else if field.nullable && !field.required && self.below(6) == 1 {
                 Some(Value::Null)
             } else {
                 self.value(field, &members)
@@ -228,8 +225,21 @@ fn unlike(field: &Field, elements: Vec<Value>) -> Vec<Value> {
     elements.into_iter().filter(|element| known.insert(tenantctl::tenant::canon::member_key(field, element))).collect()
 }
 
+/// Settles what the API wants of fields together, so that any tenant can become any other.
+fn settle(object: &mut Map<String, Value>) {
+    if object.contains_key("resource_server_identifier") {
+        object.insert("app_type".to_owned(), json!("resource_server"));
+    }
+    // What belongs to third parties is refused beside what an earlier tenant may have set.
+    object.remove("is_first_party");
+    object.remove("third_party_security_mode");
+    if object.contains_key("client_authentication_methods") || object.contains_key("jwt_configuration") {
+        object.insert("jwt_configuration".to_owned(), json!({ "alg": "RS256" }));
+    }
+}
+
 fn keep_to(rule: &Rule, object: &mut Map<String, Value>) {
-    if !rule.when.fits(object) {
+    if !rule.holds(object) {
         return;
     }
     let given = rule.at_most_one.iter().filter(|name| object.contains_key(*name)).skip(1).cloned().collect::<Vec<_>>();
