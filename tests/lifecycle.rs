@@ -1,28 +1,13 @@
 //! What every kind must do, generated from its declaration, over real HTTP: create, change of each
 //! field, delete, and nothing left to do after each.
 
-use std::collections::BTreeMap;
-
-use crate::support::samples::{Path, leaves, pointer, sample, with};
+use crate::support::samples::{base, beside, leaves, pointer, sample, with, with_all_fields};
 use crate::support::{World, definitions, targets};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tenantctl::kinds::Registry;
 use tenantctl::kinds::kind::Kind;
 use tenantctl::plan::{Action, Policy};
 use tenantctl::tenant::Desired;
-
-/// The smallest object of a kind, told apart by a number.
-fn base(kind: &Kind, number: usize) -> Map<String, Value> {
-    let value = match kind.name.as_str() {
-        "tenant" => json!({}),
-        "resourceServers" => json!({"identifier": format!("https://api{number}.example")}),
-        "clients" => json!({"name": format!("App {number}")}),
-        "clientGrants" => json!({"client_id": "Target 0", "audience": "https://target0.example"}),
-        "customDomains" => json!({"domain": format!("d{number}.example"), "type": "auth0_managed_certs"}),
-        other => panic!("say what the smallest object of {other} is"),
-    };
-    value.as_object().unwrap().clone()
-}
 
 fn kind_of(name: &str) -> &'static Kind {
     Registry::builtin().get(name).unwrap()
@@ -33,19 +18,6 @@ fn desired(kind: &Kind, objects: Vec<Map<String, Value>>) -> Desired {
     let mut kinds = targets();
     kinds.entry(Box::leak(kind.name.clone().into_boxed_str())).or_default().extend(objects);
     definitions(&kinds)
-}
-
-/// What must stand beside a field for the API to take it.
-fn beside(kind: &Kind, path: &Path) -> Map<String, Value> {
-    let value = match (kind.name.as_str(), pointer(path).as_str()) {
-        ("clients", "/resource_server_identifier") => json!({"app_type": "resource_server"}),
-        ("clients", at) if at.starts_with("/client_authentication_methods") => {
-            json!({"jwt_configuration": {"alg": "RS256"}})
-        }
-        ("clients", "/third_party_security_mode") => json!({"is_first_party": false}),
-        _ => json!({}),
-    };
-    value.as_object().unwrap().clone()
 }
 
 /// Goes through all fields of a kind: made with one value, then changed to another.
@@ -136,18 +108,7 @@ async fn deletes_are_held_back_without_consent_and_done_with_it() {
 async fn all_fields_at_once_are_made_and_found_again() {
     for kind in Registry::builtin() {
         let world = World::new().await;
-        let mut kinds: BTreeMap<&str, Vec<Map<String, Value>>> = targets();
-        let mut objects = Vec::new();
-        for (number, path) in leaves(kind).into_iter().enumerate() {
-            let Some(value) = sample(path[path.len() - 1], false) else { continue };
-            let mut object = if kind.singleton { objects.pop().unwrap_or_default() } else { base(kind, number) };
-            object.extend(beside(kind, &path));
-            objects.push(with(&object, &path, &value));
-        }
-        if kind.name == "clientGrants" {
-            objects.truncate(1);
-        }
-        kinds.entry(Box::leak(kind.name.clone().into_boxed_str())).or_default().extend(objects);
+        let kinds = with_all_fields(kind);
         world.converge(&definitions(&kinds), &world.policy).await;
     }
 }

@@ -5,7 +5,10 @@
 mod architecture;
 mod config;
 mod docs;
+mod export;
+mod laws;
 mod lifecycle;
+mod requests;
 mod sandbox;
 mod schemas;
 mod support;

@@ -1,5 +1,9 @@
 //! A sandbox, a client signed in to it, and definitions given as JSON.
 
+pub(crate) mod large;
+pub(crate) mod project;
+pub(crate) mod proxy;
+pub(crate) mod random;
 pub(crate) mod samples;
 
 use std::collections::BTreeMap;
@@ -8,43 +12,44 @@ use serde_json::{Map, Value, json};
 use tenantctl::api::auth::Credentials;
 use tenantctl::api::clock::Clock;
 use tenantctl::api::{Client, Connection, PARALLELISM};
-use tenantctl::apply::{self, Job};
+use tenantctl::apply::{self, Job, Outcome};
+use tenantctl::export::files::{self as export, File};
 use tenantctl::kinds::Registry;
 use tenantctl::kinds::kind::Method;
 use tenantctl::plan::call::Call;
-use tenantctl::plan::{Planned, Policy, plan, scope};
+use tenantctl::plan::{self, Planned, Policy, plan, scope};
 use tenantctl::sandbox::{self, Options, Sandbox};
 use tenantctl::secret::Secrets;
 use tenantctl::tenant::{Address, Desired, Object, Provenance, Tenant};
 use tokio::sync::watch;
 
+use proxy::Proxy;
+
 /// A fresh tenant over real HTTP.
 pub(crate) struct World {
     pub(crate) client: Client,
     pub(crate) policy: Policy,
-    _sandbox: Sandbox,
+    pub(crate) sandbox: Sandbox,
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let sandbox = sandbox::start(Options::default()).unwrap();
-        let client = Client::connect(Connection {
-            base_url: sandbox.url.clone(),
-            domain: sandbox.domain.clone(),
-            audience: None,
-            credentials: Credentials::ClientSecret {
-                client_id: sandbox.client_id.clone(),
-                client_secret: sandbox.client_secret.clone(),
-            },
-            roots: Vec::new(),
-            secrets: Secrets::default(),
-            parallelism: PARALLELISM,
-            clock: Clock::default(),
-        })
-        .await
-        .unwrap();
+        Self::of(sandbox::start(Options::default()).unwrap()).await
+    }
+
+    /// The tenant of a sandbox.
+    pub(crate) async fn of(sandbox: Sandbox) -> Self {
+        let client = connect(&sandbox, &sandbox.url).await;
         let policy = Policy { own_client: client.own_client_id().map(str::to_owned), ..Policy::default() };
-        Self { client, policy, _sandbox: sandbox }
+        Self { client, policy, sandbox }
+    }
+
+    /// A fresh tenant, reached through a proxy.
+    pub(crate) async fn behind_proxy() -> (Self, Proxy) {
+        let mut world = Self::new().await;
+        let proxy = Proxy::before(&world.sandbox.url).await;
+        world.client = connect(&world.sandbox, &proxy.url).await;
+        (world, proxy)
     }
 
     pub(crate) async fn live(&self, desired: &Desired) -> Tenant {
@@ -71,8 +76,23 @@ impl World {
         }
     }
 
+    /// Lays the tenant out as files.
+    pub(crate) async fn export(&self, with_ids: bool) -> Vec<File> {
+        let registry = Registry::builtin();
+        let all: Vec<_> = registry.iter().collect();
+        let live = self.client.fetch(&all).await.unwrap();
+        let options = export::Options { with_ids, own_client: self.policy.own_client.clone() };
+        export::files(registry, &scope::chosen(registry, &live, &self.policy), &options).unwrap().files
+    }
+
     /// Carries a plan out, to the last change.
     pub(crate) async fn apply(&self, planned: &Planned) {
+        let outcome = self.attempt(planned).await;
+        assert!(outcome.is_complete(), "{:?} {:?}", outcome.failed, outcome.not_attempted);
+    }
+
+    /// Carries a plan out as far as it goes.
+    pub(crate) async fn attempt(&self, planned: &Planned) -> Outcome {
         let (_stop, interrupt) = watch::channel(false);
         let job = Job {
             registry: Registry::builtin(),
@@ -83,8 +103,16 @@ impl World {
             interrupt,
             lag: apply::READ_LAG,
         };
-        let outcome = apply::run(&job, planned.names.clone(), |_| {}).await;
+        apply::run(&job, planned.names.clone(), |_| {}).await
+    }
+
+    /// Carries a plan out and reads back what it wrote, as the command does.
+    pub(crate) async fn apply_and_read_back(&self, planned: &Planned) {
+        let outcome = self.attempt(planned).await;
         assert!(outcome.is_complete(), "{:?} {:?}", outcome.failed, outcome.not_attempted);
+        let registry = Registry::builtin();
+        let shows = |raw: &Object| plan::shows(registry, planned, &outcome.names, raw);
+        let _ = apply::read_back(&self.client, registry, &outcome.done, shows, apply::READ_LAG).await.unwrap();
     }
 
     /// Plans, applies, and expects the next plan to be empty.
@@ -95,6 +123,24 @@ impl World {
         assert!(again.is_empty(), "after an apply: {:#?}", again.changes);
         planned
     }
+}
+
+/// Signs in to a sandbox by an address of it, with a clock that leaps over waits.
+pub(crate) async fn connect(sandbox: &Sandbox, url: &str) -> Client {
+    let connection = Connection {
+        base_url: url.to_owned(),
+        domain: sandbox.domain.clone(),
+        audience: None,
+        credentials: Credentials::ClientSecret {
+            client_id: sandbox.client_id.clone(),
+            client_secret: sandbox.client_secret.clone(),
+        },
+        roots: Vec::new(),
+        secrets: Secrets::default(),
+        parallelism: PARALLELISM,
+        clock: Clock::leaping(),
+    };
+    Client::connect(connection).await.unwrap()
 }
 
 /// Makes definitions of `{kind: [objects]}`.

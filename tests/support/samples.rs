@@ -1,8 +1,12 @@
 //! Sample values of a field, made from its declaration.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use tenantctl::kinds::Registry;
 use tenantctl::kinds::kind::{Field, Fields, Format, Kind, Type};
+
+use super::targets;
 
 /// A place in an object: the names from the top down.
 pub(crate) type Path<'a> = Vec<&'a Field>;
@@ -120,4 +124,47 @@ pub(crate) fn with(base: &Map<String, Value>, path: &Path, value: &Value) -> Map
     let mut object = base.clone();
     put(&mut object, path, value);
     object
+}
+
+/// The smallest object of a kind, told apart by a number.
+pub(crate) fn base(kind: &Kind, number: usize) -> Map<String, Value> {
+    let value = match kind.name.as_str() {
+        "tenant" => json!({}),
+        "resourceServers" => json!({"identifier": format!("https://api{number}.example")}),
+        "clients" => json!({"name": format!("App {number}")}),
+        "clientGrants" => json!({"client_id": "Target 0", "audience": "https://target0.example"}),
+        "customDomains" => json!({"domain": format!("d{number}.example"), "type": "auth0_managed_certs"}),
+        other => panic!("say what the smallest object of {other} is"),
+    };
+    value.as_object().unwrap().clone()
+}
+
+/// What must stand beside a field for the API to take it.
+pub(crate) fn beside(kind: &Kind, path: &Path) -> Map<String, Value> {
+    let value = match (kind.name.as_str(), pointer(path).as_str()) {
+        ("clients", "/resource_server_identifier") => json!({"app_type": "resource_server"}),
+        ("clients", at) if at.starts_with("/client_authentication_methods") => {
+            json!({"jwt_configuration": {"alg": "RS256"}})
+        }
+        ("clients", "/third_party_security_mode") => json!({"is_first_party": false}),
+        _ => json!({}),
+    };
+    value.as_object().unwrap().clone()
+}
+
+/// Gives objects of a kind that have all its fields, one each, and what they refer to.
+pub(crate) fn with_all_fields(kind: &'static Kind) -> BTreeMap<&'static str, Vec<Map<String, Value>>> {
+    let mut kinds = targets();
+    let mut objects = Vec::new();
+    for (number, path) in leaves(kind).into_iter().enumerate() {
+        let Some(value) = sample(path[path.len() - 1], false) else { continue };
+        let mut object = if kind.singleton { objects.pop().unwrap_or_default() } else { base(kind, number) };
+        object.extend(beside(kind, &path));
+        objects.push(with(&object, &path, &value));
+    }
+    if kind.name == "clientGrants" {
+        objects.truncate(1);
+    }
+    kinds.entry(kind.name.as_str()).or_default().extend(objects);
+    kinds
 }

@@ -1,0 +1,69 @@
+//! What is exported says the same as the tenant: planned against it, nothing changes.
+
+use serde_json::{Map, Value, json};
+use tenantctl::kinds::Registry;
+use tenantctl::tenant::Desired;
+
+use crate::support::project::{load, project};
+use crate::support::random::{Kinds, TEXTS};
+use crate::support::samples::with_all_fields;
+use crate::support::{World, definitions};
+
+/// Exports the tenant, reads the files, and expects that they ask for nothing.
+async fn asks_for_nothing(world: &World, with_ids: bool) -> Desired {
+    let files = world.export(with_ids).await;
+    assert_eq!(files, world.export(with_ids).await, "the same tenant gives the same bytes");
+    let folder = project(&files);
+    let desired = load(folder.path());
+    let plan = world.plan(&desired).await.plan;
+    assert!(plan.is_empty() && plan.held.is_empty(), "{:#?} {:#?}\n{}", plan.changes, plan.held, files[0].text);
+    desired
+}
+
+#[tokio::test]
+async fn an_export_with_every_field_of_every_kind_asks_for_nothing() {
+    for kind in Registry::builtin() {
+        let world = World::new().await;
+        let kinds = with_all_fields(kind);
+        world.converge(&definitions(&kinds), &world.policy).await;
+        let names = asks_for_nothing(&world, false).await;
+        let pinned = asks_for_nothing(&world, true).await;
+        let made = kinds[kind.name.as_str()].len();
+        assert_eq!(names.tenant.objects(&kind.name).len(), made, "{}", kind.name);
+        let is_pinned = kind.id.is_some();
+        assert!(pinned.tenant.objects(&kind.name).iter().all(|object| object.id.is_some() == is_pinned));
+    }
+}
+
+#[tokio::test]
+async fn hostile_names_and_values_come_back_as_they_are() {
+    let map = |value: Value| -> Map<String, Value> { value.as_object().unwrap().clone() };
+    let name = |text: &str| format!("{text}|").replace(['<', '>'], "");
+    let clients = TEXTS.iter().map(|text| {
+        map(json!({
+            "name": name(text),
+            "description": text,
+            "custom_login_page": format!("<p>{text}</p>\n"),
+            "client_metadata": { *text: text },
+            "callbacks": TEXTS,
+        }))
+    });
+    let scopes: Vec<Value> = TEXTS.iter().map(|text| json!({ "value": text, "description": text })).collect();
+    let apis = TEXTS.iter().map(|text| map(json!({ "identifier": text, "name": text, "scopes": scopes })));
+    let grants = TEXTS.iter().map(|text| map(json!({ "client_id": name(text), "audience": text, "scope": TEXTS })));
+    let kinds = Kinds::from([
+        ("clients", clients.collect()),
+        ("resourceServers", apis.collect()),
+        ("clientGrants", grants.collect()),
+    ]);
+    let world = World::new().await;
+    world.converge(&definitions(&kinds), &world.policy).await;
+    let loaded = asks_for_nothing(&world, false).await;
+    asks_for_nothing(&world, true).await;
+    for object in definitions(&kinds).tenant.iter() {
+        let found = loaded.tenant.find(&object.address).unwrap_or_else(|| panic!("{} is missing", object.address));
+        for text in ["description", "custom_login_page", "client_metadata"] {
+            assert_eq!(found.value.get(text), object.value.get(text), "{}", object.address);
+        }
+    }
+}

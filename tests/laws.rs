@@ -1,0 +1,172 @@
+//! The laws of the house, on random tenants of all kinds (ARCHITECTURE.md, "Laws as property tests").
+
+use proptest::collection::vec;
+use proptest::prelude::{ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, proptest};
+use serde_json::{Map, Value};
+use tenantctl::export::files::{Options, files};
+use tenantctl::kinds::Registry;
+use tenantctl::kinds::kind::{Field, Fields, Kind};
+use tenantctl::plan::{Planned, Policy, plan, scope};
+use tenantctl::render::plan_json::{parse_plan, plan_json};
+use tenantctl::tenant::{Desired, Tenant, canon};
+use tokio::runtime::Runtime;
+
+use crate::support::project::{load, project};
+use crate::support::proxy::Fault;
+use crate::support::random::{live, shuffled, tenants, without_nulls};
+use crate::support::{World, definitions};
+
+/// Failures are shrunk by few steps where each is a tenant over HTTP.
+fn cases(cases: u32, max_shrink_iters: u32) -> ProptestConfig {
+    ProptestConfig { cases, max_shrink_iters, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+fn consent() -> Policy {
+    Policy { allow_delete: true, ..Policy::default() }
+}
+
+fn planned(desired: &Desired, live: &Tenant, policy: &Policy) -> Planned {
+    plan(Registry::builtin(), desired, live, policy).unwrap_or_else(|problems| panic!("{problems:#?}"))
+}
+
+/// Leaves out what a file never holds; nothing of an object that can't be without it.
+fn without_secrets(fields: &Fields, value: &Map<String, Value>) -> Option<Map<String, Value>> {
+    let mut kept = Map::new();
+    let mut lost = false;
+    for (name, value) in value {
+        let field = fields.get(name).expect("random tenants have declared fields only");
+        if field.belongs_to.is_some() || field.read_only {
+            continue;
+        }
+        let rest = if field.secret { None } else { rest_of(field, value) };
+        match rest {
+            Some(value) => drop(kept.insert(name.clone(), value)),
+            None if field.required => return None,
+            None => lost = true,
+        }
+    }
+    (!(lost && kept.is_empty())).then_some(kept)
+}
+
+fn rest_of(field: &Field, value: &Value) -> Option<Value> {
+    match value {
+        Value::Object(map) if !field.fields.is_empty() => without_secrets(&field.fields, map).map(Value::Object),
+        Value::Object(map) => Some(Value::Object(
+            map.iter()
+                .filter_map(|(name, value)| {
+                    let rest = field.items.as_ref().map_or_else(|| Some(value.clone()), |item| rest_of(item, value));
+                    Some((name.clone(), rest?))
+                })
+                .collect(),
+        )),
+        Value::Array(items) => {
+            let rest =
+                |value: &Value| field.items.as_ref().map_or_else(|| Some(value.clone()), |item| rest_of(item, value));
+            Some(items.iter().filter_map(rest).collect())
+        }
+        other => Some(other.clone()),
+    }
+}
+
+fn canonical(tenant: &Tenant, form: impl Fn(&Kind, &Map<String, Value>) -> Map<String, Value>) -> Vec<(String, Value)> {
+    let mut all: Vec<(String, Value)> = tenant
+        .iter()
+        .map(|object| {
+            let kind = Registry::builtin().get(&object.address.kind).unwrap();
+            (object.address.to_string(), Value::Object(form(kind, &object.value)))
+        })
+        .collect();
+    all.sort_by(|one, other| one.0.cmp(&other.0));
+    all
+}
+
+proptest! {
+    #![proptest_config(cases(96, 4096))]
+
+    #[test]
+    fn a_tenant_against_itself_needs_nothing(kinds in tenants()) {
+        let plan = planned(&definitions(&kinds), &live(&kinds), &consent()).plan;
+        prop_assert!(plan.is_empty(), "{:#?}", plan.changes);
+    }
+
+    #[test]
+    fn a_plan_does_not_depend_on_order(one in tenants(), other in tenants(), order in vec(any::<u32>(), 0..200)) {
+        let (desired, live) = (definitions(&one), live(&other));
+        let straight = plan(Registry::builtin(), &desired, &live, &consent());
+        let turned = Desired { tenant: shuffled(&desired.tenant, order.clone()), ..desired };
+        let again = plan(Registry::builtin(), &turned, &shuffled(&live, order), &consent());
+        match (straight, again) {
+            (Ok(one), Ok(other)) => prop_assert_eq!(plan_json(&one.plan), plan_json(&other.plan)),
+            (one, other) => prop_assert_eq!(
+                one.err().map(|it| it.sorted().iter().map(|it| it.message.clone()).collect::<Vec<_>>()),
+                other.err().map(|it| it.sorted().iter().map(|it| it.message.clone()).collect::<Vec<_>>())
+            ),
+        }
+    }
+
+    #[test]
+    fn a_plan_written_and_read_is_the_plan(one in tenants(), other in tenants()) {
+        if let Ok(planned) = plan(Registry::builtin(), &definitions(&one), &live(&other), &consent()) {
+            prop_assert_eq!(parse_plan(&plan_json(&planned.plan)).unwrap(), planned.plan);
+        }
+    }
+
+    #[test]
+    fn an_export_read_back_is_the_tenant_without_its_secrets(kinds in tenants()) {
+        let live = live(&kinds);
+        let tenant = scope::chosen(Registry::builtin(), &live, &Policy::default());
+        let exported = files(Registry::builtin(), &tenant, &Options::default()).unwrap();
+        let folder = project(&exported.files);
+        let loaded = load(folder.path());
+        let left = |kind: &Kind, value: &Map<String, Value>| {
+            without_secrets(&kind.fields, &canon::live(kind, value)).unwrap_or_default()
+        };
+        prop_assert_eq!(canonical(&tenant, left), canonical(&loaded.tenant, canon::desired));
+        let plan = planned(&loaded, &live, &consent()).plan;
+        prop_assert!(plan.is_empty() && plan.held.is_empty(), "{:#?}", plan);
+    }
+}
+
+/// Draws how a request fails.
+fn faults() -> impl Strategy<Value = Fault> {
+    (0..12_usize, any::<[bool; 3]>()).prop_map(|(number, [is_done, is_answered, is_lasting])| Fault {
+        number,
+        is_done,
+        is_answered,
+        is_lasting,
+    })
+}
+
+proptest! {
+    #![proptest_config(cases(5, 40))]
+
+    #[test]
+    fn a_plan_after_an_apply_is_empty(chain in vec(tenants(), 2..6)) {
+        Runtime::new().unwrap().block_on(async {
+            let world = World::new().await;
+            let policy = Policy { allow_delete: true, ..world.policy.clone() };
+            for kinds in &chain {
+                world.converge(&definitions(&without_nulls(kinds)), &policy).await;
+                // A null clears, also what the API itself has filled in.
+                world.converge(&definitions(kinds), &policy).await;
+            }
+        });
+    }
+
+    #[test]
+    fn a_run_after_a_failed_call_converges(from in tenants(), to in vec((tenants(), faults()), 1..6)) {
+        Runtime::new().unwrap().block_on(async {
+            let (world, proxy) = World::behind_proxy().await;
+            let policy = Policy { allow_delete: true, ..world.policy.clone() };
+            world.converge(&definitions(&without_nulls(&from)), &policy).await;
+            for (kinds, fault) in &to {
+                let desired = definitions(&without_nulls(kinds));
+                let planned = world.plan_with(&desired, &policy).await;
+                proxy.fail(Some(*fault));
+                world.attempt(&planned).await;
+                proxy.fail(None);
+                world.converge(&desired, &policy).await;
+            }
+        });
+    }
+}

@@ -1,0 +1,46 @@
+//! A project folder for one test.
+
+use std::path::Path;
+
+use tenantctl::config::settings::Project;
+use tenantctl::config::variables::Variables;
+use tenantctl::config::{self};
+use tenantctl::export::files::File;
+use tenantctl::kinds::Registry;
+use tenantctl::secret::Secrets;
+use tenantctl::tenant::Desired;
+
+const SETTINGS: &str = "version: 1
+definitions: tenant.yaml
+keywords: { X: replaced, SCOPE: replaced }
+environments:
+  sandbox: { tenant: sandbox }
+";
+
+/// Writes files into a folder that is a project.
+pub(crate) fn project(files: &[File]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "tenantctl.yaml", SETTINGS);
+    for file in files {
+        write(folder.path(), file.path.to_str().unwrap(), &file.text);
+    }
+    folder
+}
+
+fn write(folder: &Path, path: &str, text: &str) {
+    let path = folder.join(path);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+/// Reads the definitions of a project.
+pub(crate) fn load(folder: &Path) -> Desired {
+    let secrets = Secrets::default();
+    let project = Project::find(Some(folder), Variables::default(), &secrets).unwrap();
+    let settings = project.settings(None, Registry::builtin()).unwrap();
+    let loaded = config::load(&settings, Registry::builtin(), &secrets).unwrap_or_else(|error| {
+        let text = std::fs::read_to_string(folder.join("tenant.yaml")).unwrap_or_default();
+        panic!("{error}: {:?}\n{text}", error.problems)
+    });
+    loaded.desired
+}

@@ -1,0 +1,347 @@
+//! Random tenants of all kinds, made from the declarations.
+//!
+//! A tenant is drawn from a list of numbers; where the list ends, zeros follow, and a zero always
+//! means the smaller choice. So a shorter list with smaller numbers makes a smaller tenant, and
+//! proptest shrinks tenants without knowing what one is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::collection::vec;
+use proptest::prelude::{Strategy, any};
+use serde_json::{Map, Value, json};
+use tenantctl::kinds::Registry;
+use tenantctl::kinds::kind::{Field, Fields, Format, Kind, Reference, Rule, Type};
+use tenantctl::tenant::names::Names;
+use tenantctl::tenant::{Address, Tenant};
+
+use super::definitions;
+
+/// The objects of a tenant, by kind, references by name.
+pub(crate) type Kinds = BTreeMap<&'static str, Vec<Map<String, Value>>>;
+
+/// Texts that YAML, keyword replacement or JSON Pointers could take for something else.
+pub(crate) const TEXTS: &[&str] = &[
+    "plain",
+    "https://value.example/path",
+    "a \"quoted\" 'text' \\ /~1",
+    "##X## and @@X@@ and ${{ keywords.X }}",
+    "yes",
+    "2024-01-01",
+    " blanks around ",
+    "two\nlines\n",
+    "Größe 😀",
+    "# no comment: [",
+    "1.0",
+];
+
+/// Scopes that every API has, so that grants have something to grant.
+const SCOPES: [&str; 3] = ["read:a", "write:a", "##SCOPE##"];
+
+/// Draws tenants.
+pub(crate) fn tenants() -> impl Strategy<Value = Kinds> {
+    vec(any::<u32>(), 0..600).prop_map(|numbers| Draw::new(numbers).tenant())
+}
+
+/// Draws one after the other from a list of numbers.
+pub(crate) struct Draw {
+    numbers: std::vec::IntoIter<u32>,
+    names: Kinds,
+}
+
+impl Draw {
+    pub(crate) fn new(numbers: Vec<u32>) -> Self {
+        Self { numbers: numbers.into_iter(), names: Kinds::new() }
+    }
+
+    /// Gives a number below another.
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        self.numbers.next().map_or(0, |number| usize::try_from(number).unwrap() % end)
+    }
+
+    fn one<T: Clone>(&mut self, of: &[T]) -> Option<T> {
+        if of.is_empty() { None } else { Some(of[self.below(of.len())].clone()) }
+    }
+
+    /// Draws a tenant: all kinds are managed, with few objects each.
+    pub(crate) fn tenant(mut self) -> Kinds {
+        for kind in Registry::builtin().in_order() {
+            let mut objects = Vec::new();
+            let mut known = BTreeSet::new();
+            for _ in 0..if kind.singleton { 1 } else { self.below(5) } {
+                let Some(object) = self.object(kind) else { continue };
+                if known.insert(Address::of(kind, &object)) {
+                    objects.push(object);
+                }
+            }
+            for mark in kind.fields.iter().filter(|field| field.exclusive) {
+                for object in objects.iter_mut().skip(1) {
+                    object.remove(&mark.name);
+                }
+            }
+            self.names.insert(&kind.name, objects);
+        }
+        self.names
+    }
+
+    fn object(&mut self, kind: &Kind) -> Option<Map<String, Value>> {
+        let all = kind.identity.iter().flat_map(|way| &way.fields).collect::<BTreeSet<_>>();
+        let way = self.one(&kind.identity).map(|way| way.fields).unwrap_or_default();
+        let mut object = Map::new();
+        for name in &way {
+            let field = kind.fields.get(name).unwrap();
+            let plain = field.one_of.is_empty() && field.reference.is_none();
+            let value = if plain && field.format == Some(Format::Hostname) {
+                json!(format!("host{}.example", self.below(4)))
+            } else if plain {
+                json!(["One", "Two", "yes", "##X##", "Größe \"3\"", "a: b", "2024-01-01"][self.below(7)])
+            } else {
+                self.value(field, &object)?
+            };
+            object.insert(name.clone(), value);
+        }
+        let others = self.members(&kind.fields, &object, &|field| all.contains(&field.name))?;
+        object.extend(others);
+        settle(&mut object);
+        if kind.fields.get("scopes").is_some_and(|field| field.key == ["value"]) {
+            let scopes = object.entry("scopes").or_insert_with(|| json!([]));
+            if !scopes.is_array() {
+                *scopes = json!([]);
+            }
+            scopes.as_array_mut().unwrap().extend(SCOPES.map(|scope| json!({ "value": scope })));
+        }
+        kind.rules.iter().for_each(|rule| keep_to(rule, &mut object));
+        Some(object)
+    }
+
+    /// Draws the members of an object; nothing where one that it needs can't be.
+    fn members(
+        &mut self,
+        fields: &Fields,
+        siblings: &Map<String, Value>,
+        is_settled: &dyn Fn(&Field) -> bool,
+    ) -> Option<Map<String, Value>> {
+        let mut members = siblings.clone();
+        for field in fields.iter().filter(|field| !field.read_only && !is_settled(field)) {
+            let is_hidden = field.write_only && field.secret;
+            let is_wanted = field.required || is_hidden || self.below(9) == 1;
+            if !is_wanted || field.write_only && !is_hidden {
+                continue;
+            }
+            // Credentials can be given at a create only.
+            let value = if field.server.child.is_some() {
+                None
+            } else if field.nullable && !field.required && self.below(6) == 1 {
+                Some(Value::Null)
+            } else {
+                self.value(field, &members)
+            };
+            match value {
+                Some(value) => drop(members.insert(field.name.clone(), value)),
+                None if field.required => return None,
+                None => {}
+            }
+        }
+        Some(members)
+    }
+
+    fn value(&mut self, field: &Field, siblings: &Map<String, Value>) -> Option<Value> {
+        if let Some(reference) = field.reference.as_ref().filter(|it| Registry::builtin().get(&it.kind).is_some()) {
+            return self.referred(reference);
+        }
+        if !field.one_of.is_empty() {
+            return self.one(&field.one_of);
+        }
+        Some(match field.holds {
+            Type::String => json!(self.text(field)),
+            Type::Integer => {
+                let number = field.min.unwrap_or(1) + i64::try_from(self.below(4)).unwrap();
+                json!(field.max.map_or(number, |max| number.min(max)))
+            }
+            Type::Number => json!(f64::from(u32::try_from(4 + self.below(8)).unwrap()) / 4.0),
+            Type::Boolean => json!(self.below(2) == 1),
+            Type::Object if field.fields.is_empty() => json!({ "member": self.text(field) }),
+            Type::Object => Value::Object(self.members(&field.fields, &Map::new(), &|_| false)?),
+            Type::Map => {
+                let items = field.items.as_deref();
+                let count = 1 + self.below(2);
+                let members = (0..count).filter_map(|n| {
+                    let value = items.map_or_else(|| Some(json!("v")), |item| self.value(item, siblings))?;
+                    Some((["key", "other ~/key"][n].to_owned(), value))
+                });
+                Value::Object(members.collect())
+            }
+            Type::List | Type::Set => {
+                let item = field.items.as_deref()?;
+                let least = usize::try_from(field.min.unwrap_or(0)).unwrap();
+                let count = least.max(self.below(4));
+                let elements = (0..count).filter_map(|n| self.element(field, item, siblings, n)).collect::<Vec<_>>();
+                Value::Array(if field.holds == Type::Set { unlike(field, elements) } else { elements })
+            }
+            Type::Any if field.name.is_empty() => json!({ "type": self.text(field), "more": { "b": 1, "a": [2.0] } }),
+            Type::Any => json!(self.text(field)),
+        })
+    }
+
+    fn element(&mut self, field: &Field, item: &Field, siblings: &Map<String, Value>, n: usize) -> Option<Value> {
+        let mut element = self.value(item, siblings)?;
+        for key in &field.key {
+            let declared = item.fields.get(key).filter(|key| key.reference.is_some() || !key.one_of.is_empty());
+            if let (Value::Object(map), None) = (&mut element, declared) {
+                map.insert(key.clone(), json!(format!("key {n}")));
+            }
+        }
+        Some(element)
+    }
+
+    fn referred(&mut self, reference: &Reference) -> Option<Value> {
+        if reference.path.len() > 1 {
+            return Some(json!(SCOPES[self.below(SCOPES.len())]));
+        }
+        let objects = self.names.get(reference.kind.as_str()).cloned().unwrap_or_default();
+        let kind = Registry::builtin().get(&reference.kind).unwrap();
+        let object = self.one(&objects)?;
+        match reference.path.first() {
+            Some(field) => object.get(field).cloned(),
+            None => Some(json!(Address::of(kind, &object).name)),
+        }
+    }
+
+    fn text(&mut self, field: &Field) -> String {
+        let n = self.below(TEXTS.len());
+        match field.format {
+            Some(Format::Pem) => include_str!("public_key.pem").to_owned(),
+            Some(Format::CountryCode) => ["DE", "FR"][n % 2].to_owned(),
+            Some(Format::Hostname) => format!("host{n}.example"),
+            _ if field.max.is_some_and(|max| max < 60) => format!("v{n}"),
+            _ if field.secret => format!("secret number {n} of many"),
+            _ => TEXTS[n].to_owned(),
+        }
+    }
+}
+
+/// Keeps one of each element that the API would take for the same.
+fn unlike(field: &Field, elements: Vec<Value>) -> Vec<Value> {
+    let mut known = BTreeSet::new();
+    elements.into_iter().filter(|element| known.insert(tenantctl::tenant::canon::member_key(field, element))).collect()
+}
+
+/// Settles what the API wants of fields together, so that any tenant can become any other.
+fn settle(object: &mut Map<String, Value>) {
+    if object.contains_key("resource_server_identifier") {
+        object.insert("app_type".to_owned(), json!("resource_server"));
+    }
+    // What belongs to third parties is refused beside what an earlier tenant may have set.
+    object.remove("is_first_party");
+    object.remove("third_party_security_mode");
+    if object.contains_key("client_authentication_methods") || object.contains_key("jwt_configuration") {
+        object.insert("jwt_configuration".to_owned(), json!({ "alg": "RS256" }));
+    }
+}
+
+fn keep_to(rule: &Rule, object: &mut Map<String, Value>) {
+    if !rule.holds(object) {
+        return;
+    }
+    let given = rule.at_most_one.iter().filter(|name| object.contains_key(*name)).skip(1).cloned().collect::<Vec<_>>();
+    for name in rule.empty.iter().chain(&rule.ignored).chain(&given) {
+        object.remove(name);
+    }
+}
+
+/// Gives a tenant as the API would answer it: with handles, and handles in references.
+pub(crate) fn live(kinds: &Kinds) -> Tenant {
+    let mut tenant = definitions(kinds).tenant;
+    let registry = Registry::builtin();
+    let mut names = Names::default();
+    for (name, objects) in &mut tenant.kinds {
+        for (number, object) in objects.iter_mut().enumerate() {
+            object.id = registry.get(name).unwrap().id.as_ref().map(|_| format!("{name}_{number}"));
+            if let Some(id) = &object.id {
+                names.learn(name, &object.address.name, id);
+            }
+        }
+    }
+    for (name, objects) in &mut tenant.kinds {
+        let kind = registry.get(name).unwrap();
+        for object in objects {
+            object.value.retain(|_, value| !value.is_null());
+            assert!(names.put_ids(kind, &mut object.value).is_empty());
+            if let (Some(field), Some(id)) = (&kind.id, &object.id) {
+                object.value.insert(field.clone(), json!(id));
+            }
+        }
+    }
+    tenant
+}
+
+/// Brings objects, members and elements of sets into another order that means the same.
+pub(crate) fn shuffled(tenant: &Tenant, numbers: Vec<u32>) -> Tenant {
+    let mut draw = Draw::new(numbers);
+    let mut tenant = tenant.clone();
+    for (name, objects) in &mut tenant.kinds {
+        shuffle(&mut draw, objects);
+        for object in objects {
+            let fields = &Registry::builtin().get(name).unwrap().fields;
+            object.value = reordered(&mut draw, fields, &object.value);
+        }
+    }
+    tenant
+}
+
+fn shuffle<T>(draw: &mut Draw, items: &mut [T]) {
+    for at in (1..items.len()).rev() {
+        items.swap(at, at - draw.below(at + 1));
+    }
+}
+
+fn reordered(draw: &mut Draw, fields: &Fields, map: &Map<String, Value>) -> Map<String, Value> {
+    let mut members: Vec<(String, Value)> =
+        map.iter().map(|(name, value)| (name.clone(), value_in_order(draw, fields.get(name), value))).collect();
+    shuffle(draw, &mut members);
+    members.into_iter().collect()
+}
+
+fn value_in_order(draw: &mut Draw, field: Option<&Field>, value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let none = Fields::default();
+            let fields = field.map_or(&none, |field| &field.fields);
+            let item = field.and_then(|field| field.items.as_deref());
+            match item {
+                Some(item) => {
+                    let mut members: Vec<(String, Value)> = map
+                        .iter()
+                        .map(|(name, value)| (name.clone(), value_in_order(draw, Some(item), value)))
+                        .collect();
+                    shuffle(draw, &mut members);
+                    Value::Object(members.into_iter().collect())
+                }
+                None => Value::Object(reordered(draw, fields, map)),
+            }
+        }
+        Value::Array(items) => {
+            let item = field.and_then(|field| field.items.as_deref());
+            let mut items: Vec<Value> = items.iter().map(|value| value_in_order(draw, item, value)).collect();
+            if field.is_some_and(|field| field.holds == Type::Set) {
+                shuffle(draw, &mut items);
+            }
+            Value::Array(items)
+        }
+        other => other.clone(),
+    }
+}
+
+/// Leaves out what clears.
+pub(crate) fn without_nulls(kinds: &Kinds) -> Kinds {
+    fn rest(value: &Value) -> Value {
+        match value {
+            Value::Object(map) => Value::Object(members(map)),
+            Value::Array(items) => items.iter().map(rest).collect(),
+            other => other.clone(),
+        }
+    }
+    fn members(map: &Map<String, Value>) -> Map<String, Value> {
+        map.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), rest(value))).collect()
+    }
+    kinds.iter().map(|(kind, objects)| (*kind, objects.iter().map(members).collect())).collect()
+}
