@@ -28,8 +28,9 @@ pub(super) struct Graph<'a> {
 impl<'a> Graph<'a> {
     /// Links changes; what is required and is no change of this plan is there already.
     pub(super) fn new(changes: &'a [Change]) -> Self {
+        // Of two objects with one name the first counts: the plan has deletes last.
         let places: HashMap<String, usize> =
-            changes.iter().enumerate().map(|(at, change)| (change.address().to_string(), at)).collect();
+            changes.iter().enumerate().rev().map(|(at, change)| (change.address().to_string(), at)).collect();
         let requires =
             changes.iter().map(|change| change.requires.iter().filter_map(|need| places.get(need).copied()).collect());
         Self { changes, requires: requires.collect(), states: vec![State::Waiting; changes.len()] }

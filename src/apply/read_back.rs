@@ -20,7 +20,10 @@ const FIRST_LOOK: Duration = Duration::from_millis(500);
 /// Gives the live tenant as it is after an apply: what was read back in the place of what was there.
 #[must_use]
 pub fn refreshed(live: &Tenant, read: Tenant, plan: &Plan, done: &[(Address, Action, Option<String>)]) -> Tenant {
-    let is_done = |change: &&Change| done.iter().any(|(address, ..)| *address == change.address());
+    let is_done = |change: &&Change| {
+        let is_it = |id: &Option<String>| change.action != Action::Update || *id == change.id;
+        done.iter().any(|(address, action, id)| *address == change.address() && *action == change.action && is_it(id))
+    };
     let gone: Vec<(&str, Option<&str>)> =
         plan.changes.iter().filter(is_done).map(|change| (change.kind.as_str(), change.id.as_deref())).collect();
     let mut now = live.clone();

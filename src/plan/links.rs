@@ -51,7 +51,9 @@ impl Links<'_> {
         let mut problems = Vec::new();
         for change in changes.iter().filter(|change| change.action != Action::Delete) {
             let address = change.address();
-            let Some((kind, object)) = self.registry.get(&change.kind).zip(self.desired.find(&address)) else {
+            let Some((kind, object)) =
+                self.registry.get(&change.kind).zip(self.desired.find_by(&address, change.id.as_deref()))
+            else {
                 continue;
             };
             let is_new = matches!(change.action, Action::Create | Action::Replace);
@@ -70,7 +72,10 @@ impl Links<'_> {
     /// Finds where a reference stands in the files: a set has another order there.
     fn place(&self, kind: &Kind, object: &Object, pointer: &str, text: &str) -> Option<Origin> {
         let parent = |pointer: &str| pointer.rsplit_once('/').map(|(parent, _)| parent.to_owned());
-        let written = self.written.find(&object.address).map_or_else(Vec::new, |found| references(kind, &found.value));
+        let written = self
+            .written
+            .find_by(&object.address, object.id.as_deref())
+            .map_or_else(Vec::new, |found| references(kind, &found.value));
         let is_it = |(at, _, wanted): &&(String, Reference, String)| wanted == text && parent(at) == parent(pointer);
         match written.iter().find(is_it) {
             Some((at, ..)) => object.provenance.origin(at),
@@ -201,8 +206,10 @@ impl Links<'_> {
     /// # Errors
     /// Changes that require each other in a circle.
     pub fn in_order(&self, mut changes: Vec<Change>) -> Result<Vec<Change>, Problem> {
+        // Of two objects with one name, the one that stays is meant.
+        let (gone, kept) = changes.iter().partition::<Vec<_>, _>(|change| change.action == Action::Delete);
         let present: BTreeMap<Address, Action> =
-            changes.iter().map(|change| (change.address(), change.action)).collect();
+            gone.into_iter().chain(kept).map(|change| (change.address(), change.action)).collect();
         let all = changes.clone();
         for change in &mut changes {
             change.requires = self.requirements(change, &present, &all).iter().map(ToString::to_string).collect();
@@ -233,7 +240,7 @@ impl Links<'_> {
         let address = change.address();
         let Some(kind) = self.registry.get(&change.kind) else { return BTreeSet::new() };
         if change.action != Action::Delete {
-            let object = self.desired.find(&address);
+            let object = self.desired.find_by(&address, change.id.as_deref());
             let targets = object.map(|object| targets(kind, object, self.desired)).unwrap_or_default();
             let is_made = |target: &Address| present.get(target).is_some_and(|action| *action != Action::Delete);
             return targets.into_iter().filter(|target| *target != address && is_made(target)).collect();

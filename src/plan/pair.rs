@@ -53,10 +53,16 @@ fn same_identity(kind: &Kind, desired: &Object, live: &[Object]) -> Vec<usize> {
 fn ambiguous(kind: &Kind, desired: &Object, live: &[Object], places: &[usize]) -> Problem {
     let ids: Vec<&str> = places.iter().filter_map(|at| live[*at].id.as_deref()).collect();
     let pin = kind.id.as_deref().unwrap_or("id");
-    Problem::error(format!("the tenant has {} objects named {}: {}", places.len(), desired.address, ids.join(", ")))
-        .at(desired.provenance.origin(""))
-        .hint(format!(
-            "say which one is meant by its id in the definition, such as `{pin}: {}`",
-            ids.first().unwrap_or(&"")
-        ))
+    let pinned = desired.id.as_ref().map(|id| format!("; none of them is `{id}`, which the definition pins"));
+    let message = format!(
+        "the tenant has {} objects named {}: {}{}",
+        places.len(),
+        desired.address,
+        ids.join(", "),
+        pinned.unwrap_or_default()
+    );
+    Problem::error(message).at(desired.provenance.origin("")).hint(format!(
+        "say which one is meant by its id in the definition, such as `{pin}: {}`",
+        ids.first().unwrap_or(&"")
+    ))
 }

@@ -114,8 +114,12 @@ pub fn shows(registry: &Registry, planned: &Planned, names: &Names, raw: &Object
     let one = Tenant { kinds: BTreeMap::from([(kind.name.clone(), vec![raw.clone()])]), ..Tenant::default() };
     let live = canonical(registry, names, &one, canon::live);
     let Some(live) = live.objects(&kind.name).first() else { return true };
-    let change = planned.plan.changes.iter().find(|change| change.address() == live.address);
-    let Some((change, desired)) = change.zip(planned.desired.find(&live.address)) else { return true };
+    let is_it = |change: &&Change| {
+        change.address() == live.address && (change.action == Action::Create || change.id == live.id)
+    };
+    let change = planned.plan.changes.iter().find(is_it);
+    let desired = planned.desired.find_by(&live.address, live.id.as_deref());
+    let Some((change, desired)) = change.zip(desired) else { return true };
     let left = difference(kind, desired, Some(&live.value), false).edits;
     !left.iter().any(|edit| change.fields.iter().any(|wanted| wanted.path == edit.path))
 }
@@ -151,7 +155,12 @@ fn unreadable(registry: &Registry, desired: &Desired, live: &Tenant, policy: &Po
         .filter_map(|kind| {
             let reason = live.unreadable.get(&kind.name)?;
             let place = desired.tenant.objects(&kind.name).first().and_then(|object| object.provenance.origin(""));
-            let hint = "leave the kind out of the definitions, or use `exclude`, if the tenant's plan does not have it";
+            let hint = if reason.contains("lacks the scope") {
+                "add the scope to the grant that tenantctl's application has for the Management API, or leave the \
+                 kind out with `--exclude`"
+            } else {
+                "leave the kind out of the definitions, or use `exclude`, if the tenant's plan does not have it"
+            };
             Some(Problem::error(format!("{} can't be read: {reason}", kind.name)).at(place).hint(hint))
         })
         .collect()

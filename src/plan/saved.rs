@@ -36,7 +36,10 @@ pub fn confirmed(saved: &Plan, now: &Plan) -> Result<Plan, Error> {
     }
     let mut changes = Vec::new();
     for wanted in &saved.changes {
-        match now.changes.iter().find(|change| change.address() == wanted.address()) {
+        let named = || now.changes.iter().filter(|change| change.address() == wanted.address());
+        // Two objects can have one name.
+        let is_it = |change: &&Change| change.action == wanted.action && change.id == wanted.id;
+        match named().find(is_it).or_else(|| named().next()) {
             Some(found) if is_same(wanted, found) => changes.push(found.clone()),
             Some(_) => return Err(stale(format!("{} changed in the tenant since", wanted.address()))),
             None => return Err(stale(format!("{} is no longer to be changed so", wanted.address()))),

@@ -204,6 +204,14 @@ impl Tenant {
     pub fn find(&self, address: &Address) -> Option<&Object> {
         self.objects(&address.kind).iter().find(|object| object.address == *address)
     }
+
+    /// Finds the object of an address, where several share it the one that has, or pins, an id.
+    #[must_use]
+    pub fn find_by(&self, address: &Address, id: Option<&str>) -> Option<&Object> {
+        let mut named = self.objects(&address.kind).iter().filter(|object| object.address == *address);
+        let is_it = |object: &&Object| id.is_some() && object.id.as_deref() == id;
+        named.clone().find(is_it).or_else(|| named.next())
+    }
 }
 
 /// What the definitions of one environment ask for.
