@@ -15,7 +15,7 @@ use crate::apply::{self, Event, Job, News, Outcome, READ_LAG};
 use crate::error::{Error, Exit};
 use crate::files;
 use crate::kinds::Registry;
-use crate::plan::{self, Plan, Policy, saved};
+use crate::plan::{self, Plan, Policy, Source, saved};
 use crate::render::outcome::{Note, Notes, done_line, outcome_text};
 use crate::render::{plan_json, plan_text};
 use crate::tenant::{Address, Object, Pattern};
@@ -53,7 +53,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     }
     let desired = session.load(context)?;
     let connected = session.connect(context).await?;
-    let mut drawn = session.draw(&connected, desired).await?;
+    let mut drawn = session.draw(context, &connected, desired).await?;
     if let Some(saved) = &saved {
         drawn.planned.plan = saved::confirmed(saved, &drawn.planned.plan)?;
     }
@@ -90,7 +90,7 @@ async fn carry_out(
     }
     let outcome = written(context, connected, drawn).await;
     let differing = remaining(context, session, connected, drawn, &outcome).await;
-    let exit = told(context, &outcome, differing);
+    let exit = told(context, plan, &outcome, differing);
     for command in &session.settings.hooks.after_apply {
         if let Err(error) = hook(root, command) {
             context.ui.error(&error);
@@ -167,14 +167,21 @@ async fn remaining(
 }
 
 /// Says what was done and what was not, and gives the exit code.
-fn told(context: &Context, outcome: &Outcome, differing: Result<Vec<Note>, Error>) -> Exit {
-    let failed: Vec<Note> =
-        outcome.failed.iter().map(|(address, action, error)| (address.clone(), *action, why(error))).collect();
-    let done: Vec<Note> = outcome
+fn told(context: &Context, plan: &Plan, outcome: &Outcome, differing: Result<Vec<Note>, Error>) -> Exit {
+    let failed: Vec<Note> = outcome
+        .failed
+        .iter()
+        .map(|(address, action, error)| (address.clone(), *action, why(plan, address, error)))
+        .collect();
+    let mut done: Vec<Note> = outcome
         .done
         .iter()
         .map(|(address, action, id)| (address.clone(), *action, id.clone().unwrap_or_default()))
         .collect();
+    // Changes end in any order; the plan's is the one that was read.
+    done.sort_by_key(|(address, action, _)| {
+        plan.changes.iter().position(|change| change.action == *action && change.address() == *address)
+    });
     let (differing, unread) = match differing {
         Ok(differing) => (differing, None),
         Err(error) => (Vec::new(), Some(error)),
@@ -193,12 +200,19 @@ fn told(context: &Context, outcome: &Outcome, differing: Result<Vec<Note>, Error
     }
 }
 
-/// A failure in one text, with what caused it and what to do.
-fn why(error: &Error) -> String {
-    let hint = error.hint.iter().map(|hint| format!("hint: {hint}"));
-    std::iter::once(error.message.clone())
+/// A failure in one text, with what caused it, what to do and where the definition stands.
+fn why(plan: &Plan, address: &Address, error: &Error) -> String {
+    let problems = error.problems.clone().sorted();
+    let message = if problems.is_empty() { vec![error.message.clone()] } else { Vec::new() };
+    let hints = error.hint.iter().chain(problems.iter().filter_map(|problem| problem.hint.as_ref()));
+    let change = plan.changes.iter().find(|change| change.address() == *address);
+    let source = change.and_then(|change| change.fields.iter().find_map(|edit| edit.source.as_ref()));
+    message
+        .into_iter()
+        .chain(problems.iter().map(|problem| problem.message.clone()))
         .chain(error.causes.iter().cloned())
-        .chain(hint)
+        .chain(hints.map(|hint| format!("hint: {hint}")))
+        .chain(source.map(|Source { file, line, .. }| format!("defined at {file}:{line}")))
         .collect::<Vec<_>>()
         .join("\n")
 }

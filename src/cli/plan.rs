@@ -52,7 +52,10 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     }
     let project = Project::find(context.global.directory.as_deref(), process_variables(), &context.secrets)?;
     let mut exit = Exit::Done;
-    for name in project.environments() {
+    for (at, name) in project.environments().into_iter().enumerate() {
+        if at > 0 && args.format != Format::Json {
+            context.ui.result("\n");
+        }
         let planned = match Session::of(&project, Some(name), &args.choice, &args.consent) {
             Ok(session) => one(context, args, session).await,
             Err(error) => Err(error),
@@ -70,7 +73,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
 async fn one(context: &Context, args: &Args, mut session: Session) -> Result<Exit, Error> {
     let desired = session.load(context)?;
     let connected = session.connect(context).await?;
-    let plan = session.draw(&connected, desired).await?.planned.plan;
+    let plan = session.draw(context, &connected, desired).await?.planned.plan;
     connected.report(context);
     connected.close()?;
     if let Some(path) = &args.out {

@@ -8,14 +8,14 @@ use crate::api::clock::Clock;
 use crate::api::{Client, Connection, PARALLELISM, Roots};
 use crate::config::settings::{Project, Settings, Target, pattern, process_variables};
 use crate::config::{self, Loaded};
-use crate::error::Error;
+use crate::error::{Error, Problem, Problems};
 use crate::files;
 use crate::kinds::Registry;
 use crate::kinds::kind::Kind;
 use crate::plan::{Planned, Policy, plan, scope};
 use crate::sandbox::{self, Sandbox};
 use crate::tenant::{Desired, Pattern, Tenant};
-use crate::text::plural;
+use crate::text::{did_you_mean, plural};
 
 use super::Context;
 
@@ -59,6 +59,8 @@ pub struct Session {
     pub settings: Settings,
     /// What may be done.
     pub policy: Policy,
+    /// The patterns of the flags, each with its flag.
+    named: Vec<(&'static str, Pattern)>,
 }
 
 /// A tenant, signed in. The sandbox of this process lives as long.
@@ -101,10 +103,16 @@ impl Session {
         let mut policy = settings.policy();
         policy.allow_delete |= consent.allow_delete;
         let only = patterns("--only", &choice.only, registry)?;
-        policy.only = narrowed(policy.only, only);
-        policy.exclude.extend(patterns("--exclude", &choice.exclude, registry)?);
+        let exclude = patterns("--exclude", &choice.exclude, registry)?;
         policy.rotate = patterns("--rotate", &consent.rotate, registry)?;
-        Ok(Self { settings, policy })
+        let flags = [("--only", &only), ("--exclude", &exclude), ("--rotate", &policy.rotate)];
+        let of_flag = |(flag, patterns): (&'static str, &Vec<Pattern>)| {
+            patterns.iter().map(|pattern| (flag, pattern.clone())).collect::<Vec<_>>()
+        };
+        let named = flags.into_iter().flat_map(of_flag).collect();
+        policy.only = narrowed(policy.only, only);
+        policy.exclude.extend(exclude);
+        Ok(Self { settings, policy, named })
     }
 
     /// Reads and checks the definitions, and says what is worth saying about them.
@@ -160,12 +168,30 @@ impl Session {
     ///
     /// # Errors
     /// A tenant that can't be read, or what forbids a plan.
-    pub async fn draw(&self, connected: &Connected, desired: Desired) -> Result<Drawn, Error> {
+    pub async fn draw(&self, context: &Context, connected: &Connected, desired: Desired) -> Result<Drawn, Error> {
         let registry = Registry::builtin();
         let kinds = scope::needed(registry, &desired, &self.policy);
         let live = connected.client.fetch(&kinds).await?;
         let planned = plan(registry, &desired, &live, &self.policy)?;
+        context.ui.warnings(self.unmet(&planned));
         Ok(Drawn { desired, live, planned })
+    }
+
+    /// Finds the flags that name one object, and there is none: a slip that would go unseen.
+    fn unmet(&self, planned: &Planned) -> Problems {
+        let mut problems = Problems::default();
+        for (flag, pattern) in &self.named {
+            let text = pattern.to_string();
+            let is_one = !pattern.is_whole_kind() && !text.contains('*');
+            let known = || planned.desired.iter().chain(planned.live.iter()).map(|object| &object.address);
+            if is_one && !known().any(|address| pattern.fits(address)) {
+                let names: Vec<String> = known().map(ToString::to_string).collect();
+                let near = did_you_mean(&text, names.iter().map(String::as_str));
+                let message = format!("{flag}: neither the definitions nor the tenant have {text}");
+                problems.push(Problem::warning(message).maybe_hint(near.map(|near| format!("did you mean `{near}`?"))));
+            }
+        }
+        problems
     }
 }
 
