@@ -8,7 +8,7 @@ use crate::error::{Error, Exit, Problem, Problems};
 use crate::export::files::{Options, files};
 use crate::files::{Files, Mode};
 use crate::kinds::Registry;
-use crate::plan::scope::Scope;
+use crate::plan::scope::{Scope, untouchable};
 use crate::tenant::Tenant;
 use crate::tenant::names::Names;
 use crate::text::plural;
@@ -56,7 +56,13 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
 /// Puts names in the place of ids, and leaves out what `--only` and `--exclude` leave out.
 fn named(registry: &Registry, live: &Tenant, session: &Session) -> Tenant {
     let names = Names::of(registry, live, &Tenant::default(), &[]);
-    let mut tenant = names.named(registry, live);
+    // What is ours or the API's own is told by its ids, before names stand in their place.
+    let mut live = live.clone();
+    for (kind, objects) in &mut live.kinds {
+        let Some(kind) = registry.get(kind) else { continue };
+        objects.retain(|object| untouchable(kind, object, &session.policy).is_none());
+    }
+    let mut tenant = names.named(registry, &live);
     let scope = Scope::new(registry, &session.policy, [&tenant.clone(), &Tenant::default()]);
     for objects in tenant.kinds.values_mut() {
         objects.retain(|object| scope.holds(&object.address));
