@@ -153,8 +153,7 @@ fn difference(path: &Path, root: &Path) -> Option<String> {
         fs::write(path, &after).unwrap();
         return None;
     }
-    let diff =
-        similar::TextDiff::from_lines(&before, &after).unified_diff().header("expected", "printed").to_string();
+    let diff = similar::TextDiff::from_lines(&before, &after).unified_diff().header("expected", "printed").to_string();
     Some(format!("{}\n{diff}", path.strip_prefix(root).unwrap().display()))
 }
 
