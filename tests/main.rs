@@ -1,6 +1,7 @@
 //! All tests of the outside, in one binary.
 
 mod architecture;
+mod canary;
 mod config;
 mod lifecycle;
 mod sandbox;

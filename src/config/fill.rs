@@ -255,11 +255,12 @@ impl Reading for Filler<'_> {
 }
 
 /// Finds the `|` or `>` that begins a block scalar, in the line above its text.
-fn block_start(text: &str, content: usize) -> usize {
+pub(super) fn block_start(text: &str, content: usize) -> usize {
     let head = text[..content].trim_end();
     let line = head.rfind('\n').map_or(0, |at| at + 1);
-    let head = head[line..].split(" #").next().unwrap_or_default();
-    head.rfind(['|', '>']).map_or(content, |at| line + at)
+    let head = head[line..].split(" #").next().unwrap_or_default().trim_end();
+    let sign = head.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'));
+    if sign.ends_with(['|', '>']) { line + sign.len() - 1 } else { content }
 }
 
 /// A marker may have a line break behind it, as in a block scalar; an expression is then a text.

@@ -7,6 +7,7 @@
 //! `load` reads and gives everything that is wrong at once, before any request; the rooms below it
 //! are pure. It knows nothing of the live tenant.
 
+mod covered;
 pub mod cross;
 pub mod expression;
 pub mod fill;
@@ -57,6 +58,7 @@ pub fn load(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Resu
     let source = definitions(settings)?;
     let read = Read::new(&source, settings, secrets, &mut problems);
     let Some(root) = read.root else { return Err(problems.into()) };
+    covered::learn(registry, &root, secrets);
     let mut files = |path: &str| settings.files.read(path);
     let environment = settings.environment.as_str();
     let mut parser = Parser::new(&read.substituted, registry, &settings.keywords, environment, &mut files);
@@ -91,15 +93,22 @@ pub fn load(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Resu
 ///
 /// # Errors
 /// Everything that is wrong with the text, the keywords and the expressions.
-pub fn render(settings: &Settings, secrets: &Secrets) -> Result<(String, Problems), Error> {
+pub fn render(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Result<(String, Problems), Error> {
     let mut problems = Problems::default();
     let source = definitions(settings)?;
     let read = Read::new(&source, settings, secrets, &mut problems);
+    if let Some(root) = &read.root {
+        covered::learn(registry, root, secrets);
+    }
     if problems.has_errors() {
         return Err(problems.into());
     }
     let text = read.substituted.text();
-    let mut parts = read.shown;
+    let secret = read.root.as_ref().map_or_else(Vec::new, |root| covered::secret_scalars(registry, root));
+    let mut parts: Vec<(std::ops::Range<usize>, String)> = secret
+        .into_iter()
+        .map(|node| (fill::block_start(text, node.span.start)..node.span.end, MASK.to_owned()))
+        .collect();
     let is_covered = |range: &std::ops::Range<usize>, parts: &[(std::ops::Range<usize>, String)]| {
         parts.iter().any(|(part, _)| part.start <= range.start && range.end <= part.end)
     };
@@ -109,8 +118,10 @@ pub fn render(settings: &Settings, secrets: &Secrets) -> Result<(String, Problem
         let written = read.substituted.replaced.origin(&range);
         (range, source.text[written].to_owned())
     }));
-    more.retain(|(range, _)| !is_covered(range, &parts));
-    parts.extend(more);
+    for more in [read.shown, more] {
+        let more: Vec<_> = more.into_iter().filter(|(range, _)| !is_covered(range, &parts)).collect();
+        parts.extend(more);
+    }
     parts.sort_by_key(|(range, _)| range.start);
     let mut rendered = String::new();
     let mut from = 0;
