@@ -71,7 +71,7 @@ impl Case {
     }
 
     fn render(&self) -> String {
-        config::render(&self.settings(None).unwrap(), &self.secrets).unwrap().0
+        config::render(&self.settings(None).unwrap(), Registry::builtin(), &self.secrets).unwrap().0
     }
 }
 
@@ -421,7 +421,7 @@ proptest::proptest! {
         let case = Case::new(&text);
         let _ = case.load();
         if let Ok(settings) = case.settings(None) {
-            let _ = config::render(&settings, &case.secrets);
+            let _ = config::render(&settings, Registry::builtin(), &case.secrets);
         }
         case.write("tenantctl.yaml", &text);
         let _ = case.settings(None).map(|_| ());

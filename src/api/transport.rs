@@ -123,7 +123,8 @@ fn unanswered(call: &str, url: &str, error: &reqwest::Error) -> Exchange {
     }
     if error.is_dns() {
         let hint = "check the tenant's domain, such as `northwind.eu.auth0.com`, and the network";
-        return unsent(format!("there is no host `{host}`"), hint, true);
+        let is_final = NO_SUCH_HOST.iter().any(|words| why.contains(words));
+        return unsent(format!("there is no host `{host}`"), hint, !is_final);
     }
     if why.contains("certificate") {
         let hint = "if it is signed by an authority of your own, name its certificate with --ca-bundle FILE";
@@ -132,6 +133,11 @@ fn unanswered(call: &str, url: &str, error: &reqwest::Error) -> Exchange {
     let hint = "check the network, and HTTPS_PROXY if there is a proxy";
     unsent(format!("can't connect to `{host}`"), hint, true)
 }
+
+/// How the resolvers of glibc, musl, macOS and Windows say that a name does not exist: asking again
+/// does not help.
+const NO_SUCH_HOST: [&str; 4] =
+    ["Name or service not known", "Name does not resolve", "nodename nor servname", "No such host is known"];
 
 /// Joins an error's sources, each once; the address is left out, the call names it.
 fn chain(error: &reqwest::Error) -> String {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Context;
-use super::session::{Choice, Consent, Session, chosen_kinds};
+use super::session::{Choice, Consent, Session, chosen_kinds, learn};
 use crate::error::{Error, Exit, Problem, Problems};
 use crate::export::files::{File, Options, files};
 use crate::files::{Entry, Files, Mode};
@@ -37,6 +37,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     let connected = session.connect(context).await?;
     let registry = Registry::builtin();
     let live = connected.client.fetch(&chosen_kinds(registry, &session.policy)).await?;
+    learn(registry, &live, &context.secrets);
     connected.report(context);
     connected.close()?;
     context.ui.warnings(unreadable(&live));

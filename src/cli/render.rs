@@ -21,9 +21,7 @@ pub struct Args {
 pub fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     let project = Project::find(context.global.directory.as_deref(), process_variables(), &context.secrets)?;
     let settings = project.settings(args.environment.as_deref(), Registry::builtin())?;
-    // Secrets that stand in the files as they are become known here; what else is wrong is not asked for.
-    let _ = config::load(&settings, Registry::builtin(), &context.secrets);
-    let (text, warnings) = config::render(&settings, &context.secrets)?;
+    let (text, warnings) = config::render(&settings, Registry::builtin(), &context.secrets)?;
     for warning in warnings.sorted() {
         context.ui.problem(&warning);
     }

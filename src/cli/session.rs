@@ -12,8 +12,10 @@ use crate::error::{Error, Problem, Problems};
 use crate::files;
 use crate::kinds::Registry;
 use crate::kinds::kind::Kind;
+use crate::kinds::secrets::secret_texts;
 use crate::plan::{Planned, Policy, plan, scope};
 use crate::sandbox::{self, Sandbox};
+use crate::secret::Secrets;
 use crate::tenant::{Desired, Pattern, Tenant};
 use crate::text::{did_you_mean, plural};
 
@@ -172,6 +174,7 @@ impl Session {
         let registry = Registry::builtin();
         let kinds = scope::needed(registry, &desired, &self.policy);
         let live = connected.client.fetch(&kinds).await?;
+        learn(registry, &live, &context.secrets);
         let planned = plan(registry, &desired, &live, &self.policy)?;
         context.ui.warnings(self.unmet(&planned));
         Ok(Drawn { desired, live, planned })
@@ -228,6 +231,15 @@ pub fn chosen_kinds<'a>(registry: &'a Registry, policy: &Policy) -> Vec<&'a Kind
         ..Desired::default()
     };
     scope::needed(registry, &all, policy)
+}
+
+/// Tells the secrets of a tenant to those who hide them.
+pub(super) fn learn(registry: &Registry, live: &Tenant, secrets: &Secrets) {
+    for object in live.iter() {
+        let fields = registry.get(&object.address.kind).map(|kind| &kind.fields);
+        let texts = fields.map_or_else(Vec::new, |fields| secret_texts(fields, &object.value));
+        texts.into_iter().for_each(|text| secrets.learn(text));
+    }
 }
 
 /// Reads the patterns of a flag.

@@ -117,7 +117,7 @@ impl<'a> Filler<'a> {
             Hole::Expression { text, at } => match self.evaluate(text, *at, style) {
                 None => Scalar::broken(),
                 Some(outcome) => {
-                    self.show(span, &outcome.value, outcome.is_sensitive);
+                    self.show((span, style), &outcome.value, outcome.is_sensitive);
                     Scalar { content: Content::Value(outcome.value), is_sensitive: outcome.is_sensitive }
                 }
             },
@@ -158,7 +158,7 @@ impl<'a> Filler<'a> {
             return Scalar::broken();
         }
         let value = Value::from(filled);
-        self.show(span, &value, is_sensitive);
+        self.show((span, style), &value, is_sensitive);
         if is_sensitive {
             self.secrets.learn_value(&value);
         }
@@ -183,9 +183,11 @@ impl<'a> Filler<'a> {
     }
 
     /// Notes what a scalar is now, for `render`. JSON is YAML, and stands in every style.
-    fn show(&mut self, span: &Span, value: &Value, is_sensitive: bool) {
+    fn show(&mut self, (span, style): (&Span, ScalarStyle), value: &Value, is_sensitive: bool) {
         let yaml = if is_sensitive { MASK.to_owned() } else { value.to_string() };
-        self.shown.push((span.clone(), yaml));
+        let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        let start = if is_block { block_start(self.substituted.text(), span.start) } else { span.start };
+        self.shown.push((start..span.end, yaml));
     }
 
     fn unclosed(&mut self, span: &Span) {
@@ -250,6 +252,15 @@ impl Reading for Filler<'_> {
             _ => Some(self.mixed(text, style, span)),
         }
     }
+}
+
+/// Finds the `|` or `>` that begins a block scalar, in the line above its text.
+pub(super) fn block_start(text: &str, content: usize) -> usize {
+    let head = text[..content].trim_end();
+    let line = head.rfind('\n').map_or(0, |at| at + 1);
+    let head = head[line..].split(" #").next().unwrap_or_default().trim_end();
+    let sign = head.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'));
+    if sign.ends_with(['|', '>']) { line + sign.len() - 1 } else { content }
 }
 
 /// A marker may have a line break behind it, as in a block scalar; an expression is then a text.

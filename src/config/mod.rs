@@ -7,6 +7,7 @@
 //! `load` reads and gives everything that is wrong at once, before any request; the rooms below it
 //! are pure. It knows nothing of the live tenant.
 
+mod covered;
 pub mod cross;
 pub mod expression;
 pub mod fill;
@@ -25,13 +26,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Origin, Problem, Problems, SourceText};
 use crate::files::Entry;
 use crate::kinds::Registry;
-use crate::kinds::kind::Fields;
 use crate::secret::{MASK, Secrets};
 use crate::tenant::Desired;
 use fill::Filler;
@@ -59,6 +58,7 @@ pub fn load(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Resu
     let source = definitions(settings)?;
     let read = Read::new(&source, settings, secrets, &mut problems);
     let Some(root) = read.root else { return Err(problems.into()) };
+    covered::learn(registry, &root, secrets);
     let mut files = |path: &str| settings.files.read(path);
     let environment = settings.environment.as_str();
     let mut parser = Parser::new(&read.substituted, registry, &settings.keywords, environment, &mut files);
@@ -72,9 +72,6 @@ pub fn load(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Resu
     problems.extend(cross::duplicates(registry, &tenant));
     let mut used = read.used;
     used.extend(companions.iter().flat_map(|companion| companion.used.iter().cloned()));
-    for (kind, object) in tenant.iter().filter_map(|object| Some((registry.get(&object.address.kind)?, object))) {
-        learn(&kind.fields, &object.value, secrets);
-    }
     for object in tenant.iter() {
         for pointer in &object.provenance.sensitive {
             if let Some(value) = serde_json::Value::Object(object.value.clone()).pointer(pointer) {
@@ -96,15 +93,22 @@ pub fn load(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Resu
 ///
 /// # Errors
 /// Everything that is wrong with the text, the keywords and the expressions.
-pub fn render(settings: &Settings, secrets: &Secrets) -> Result<(String, Problems), Error> {
+pub fn render(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Result<(String, Problems), Error> {
     let mut problems = Problems::default();
     let source = definitions(settings)?;
     let read = Read::new(&source, settings, secrets, &mut problems);
+    if let Some(root) = &read.root {
+        covered::learn(registry, root, secrets);
+    }
     if problems.has_errors() {
         return Err(problems.into());
     }
     let text = read.substituted.text();
-    let mut parts = read.shown;
+    let secret = read.root.as_ref().map_or_else(Vec::new, |root| covered::secret_scalars(registry, root));
+    let mut parts: Vec<(std::ops::Range<usize>, String)> = secret
+        .into_iter()
+        .map(|node| (fill::block_start(text, node.span.start)..node.span.end, MASK.to_owned()))
+        .collect();
     let is_covered = |range: &std::ops::Range<usize>, parts: &[(std::ops::Range<usize>, String)]| {
         parts.iter().any(|(part, _)| part.start <= range.start && range.end <= part.end)
     };
@@ -114,8 +118,10 @@ pub fn render(settings: &Settings, secrets: &Secrets) -> Result<(String, Problem
         let written = read.substituted.replaced.origin(&range);
         (range, source.text[written].to_owned())
     }));
-    more.retain(|(range, _)| !is_covered(range, &parts));
-    parts.extend(more);
+    for more in [read.shown, more] {
+        let more: Vec<_> = more.into_iter().filter(|(range, _)| !is_covered(range, &parts)).collect();
+        parts.extend(more);
+    }
     parts.sort_by_key(|(range, _)| range.start);
     let mut rendered = String::new();
     let mut from = 0;
@@ -223,21 +229,4 @@ fn digest(sources: &[&SourceText], settings: &Settings, used: &BTreeSet<String>)
         let _ = write!(hex, "{byte:02x}");
         hex
     })
-}
-
-/// Learns the values of secret fields, also those that stand in a file as they are.
-fn learn(fields: &Fields, value: &Map<String, Value>, secrets: &Secrets) {
-    for (name, value) in value {
-        match (fields.get(name), value) {
-            (Some(field), Value::String(text)) if field.secret => secrets.learn(text),
-            (Some(field), Value::Object(inner)) => learn(&field.fields, inner, secrets),
-            (Some(field), Value::Array(items)) => {
-                let inner = field.items.as_ref().map(|item| &item.fields);
-                for (fields, item) in items.iter().filter_map(|item| Some((inner?, item.as_object()?))) {
-                    learn(fields, item, secrets);
-                }
-            }
-            _ => {}
-        }
-    }
 }

@@ -6,6 +6,7 @@
 pub mod check;
 pub mod kind;
 pub mod order;
+pub mod secrets;
 pub mod server;
 
 use std::sync::OnceLock;

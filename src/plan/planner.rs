@@ -155,7 +155,12 @@ fn unreadable(registry: &Registry, desired: &Desired, live: &Tenant, policy: &Po
         .filter_map(|kind| {
             let reason = live.unreadable.get(&kind.name)?;
             let place = desired.tenant.objects(&kind.name).first().and_then(|object| object.provenance.origin(""));
-            let hint = "leave the kind out of the definitions, or use `exclude`, if the tenant's plan does not have it";
+            let hint = if reason.contains("lacks the scope") {
+                "add the scope to the grant that tenantctl's application has for the Management API, or leave the \
+                 kind out with `--exclude`"
+            } else {
+                "leave the kind out of the definitions, or use `exclude`, if the tenant's plan does not have it"
+            };
             Some(Problem::error(format!("{} can't be read: {reason}", kind.name)).at(place).hint(hint))
         })
         .collect()
