@@ -238,7 +238,9 @@ pub(super) fn learn(registry: &Registry, live: &Tenant, secrets: &Secrets) {
     for object in live.iter() {
         let fields = registry.get(&object.address.kind).map(|kind| &kind.fields);
         let texts = fields.map_or_else(Vec::new, |fields| secret_texts(fields, &object.value));
-        texts.into_iter().for_each(|text| secrets.learn(text));
+        for text in texts {
+            secrets.learn(text);
+        }
     }
 }
 

@@ -16,7 +16,9 @@ pub(super) fn learn(registry: &Registry, root: &Node, secrets: &Secrets) {
     for (kind, objects) in kinds(registry, root) {
         for object in objects {
             if let Value::Object(object) = object.to_json() {
-                secret_texts(&kind.fields, &object).into_iter().for_each(|text| secrets.learn(text));
+                for text in secret_texts(&kind.fields, &object) {
+                    secrets.learn(text);
+                }
             }
         }
     }
@@ -26,7 +28,9 @@ pub(super) fn learn(registry: &Registry, root: &Node, secrets: &Secrets) {
 pub(super) fn secret_scalars<'n>(registry: &'n Registry, root: &'n Node) -> Vec<&'n Node> {
     let mut found = Vec::new();
     for (kind, objects) in kinds(registry, root) {
-        objects.iter().for_each(|object| members(&kind.fields, object, &mut found));
+        for object in objects {
+            members(&kind.fields, object, &mut found);
+        }
     }
     found
 }
@@ -54,7 +58,9 @@ fn value<'n>(field: &Field, node: &'n Node, found: &mut Vec<&'n Node>) {
         _ if field.secret => all(node, found),
         Data::Map(_) => members(&field.fields, node, found),
         Data::List(items) => {
-            items.iter().for_each(|item| field.items.iter().for_each(|field| value(field, item, found)));
+            for (field, item) in items.iter().filter_map(|item| Some((field.items.as_ref()?, item))) {
+                value(field, item, found);
+            }
         }
         Data::Scalar(_) => {}
     }
