@@ -181,7 +181,7 @@ fn prepared<'a>(
         .objects(&kind.name)
         .iter()
         .find(|object| kind.singleton || object.id.is_some() && object.id == change.id);
-    let calls = calls(kind, change, job.desired.find(&change.address()), live, names)?;
+    let calls = calls(kind, change, job.desired.meant(&change.address(), change.id.as_deref()), live, names)?;
     Ok((kind, calls))
 }
 

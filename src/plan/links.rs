@@ -44,7 +44,9 @@ impl Links<'_> {
         let mut problems = Vec::new();
         for change in changes.iter().filter(|change| change.action != Action::Delete) {
             let address = change.address();
-            let Some((kind, object)) = self.registry.get(&change.kind).zip(self.desired.find(&address)) else {
+            let Some((kind, object)) =
+                self.registry.get(&change.kind).zip(self.desired.meant(&address, change.id.as_deref()))
+            else {
                 continue;
             };
             let is_new = matches!(change.action, Action::Create | Action::Replace);
@@ -68,6 +70,12 @@ impl Links<'_> {
         value.and_then(Value::as_array).is_some_and(|items| items.iter().any(|item| item == text))
     }
 
+    /// Counts the definitions of a name that pin a live object.
+    fn pins(&self, address: &Address) -> usize {
+        let named = self.desired.objects(&address.kind).iter().filter(|object| object.address == *address);
+        named.filter(|object| object.id.is_some()).count()
+    }
+
     fn problem(
         &self,
         object: &Object,
@@ -86,7 +94,7 @@ impl Links<'_> {
         let address = Address::new(&kind.name, text);
         if let Meaning::Several(ids) = self.names.meaning(&kind.name, text)
             && reference.is_by_handle()
-            && self.desired.find(&address).is_none_or(|object| object.id.is_none())
+            && self.pins(&address) != 1
         {
             let message = format!(
                 "{} refers to `{text}`, and the tenant has {} of that name: {}",
@@ -191,7 +199,7 @@ impl Links<'_> {
         let address = change.address();
         let Some(kind) = self.registry.get(&change.kind) else { return BTreeSet::new() };
         if change.action != Action::Delete {
-            let object = self.desired.find(&address);
+            let object = self.desired.meant(&address, change.id.as_deref());
             let targets = object.map(|object| targets(kind, object, self.desired)).unwrap_or_default();
             let is_made = |target: &Address| present.get(target).is_some_and(|action| *action != Action::Delete);
             return targets.into_iter().filter(|target| *target != address && is_made(target)).collect();

@@ -106,8 +106,11 @@ pub fn shows(registry: &Registry, planned: &Planned, names: &Names, raw: &Object
     let one = Tenant { kinds: BTreeMap::from([(kind.name.clone(), vec![raw.clone()])]), ..Tenant::default() };
     let live = canonical(registry, names, &one, canon::live);
     let Some(live) = live.objects(&kind.name).first() else { return true };
-    let change = planned.plan.changes.iter().find(|change| change.address() == live.address);
-    let Some((change, desired)) = change.zip(planned.desired.find(&live.address)) else { return true };
+    let named = planned.plan.changes.iter().filter(|change| change.address() == live.address);
+    let change =
+        named.clone().find(|change| change.id.is_some() && change.id == raw.id).or_else(|| named.clone().next());
+    let desired = planned.desired.meant(&live.address, raw.id.as_deref());
+    let Some((change, desired)) = change.zip(desired) else { return true };
     let left = difference(kind, desired, Some(&live.value), false).edits;
     !left.iter().any(|edit| change.fields.iter().any(|wanted| wanted.path == edit.path))
 }

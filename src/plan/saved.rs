@@ -36,7 +36,7 @@ pub fn confirmed(saved: &Plan, now: &Plan) -> Result<Plan, Error> {
     }
     let mut changes = Vec::new();
     for wanted in &saved.changes {
-        match now.changes.iter().find(|change| change.address() == wanted.address()) {
+        match found(now, wanted) {
             Some(found) if is_same(wanted, found) => changes.push(found.clone()),
             Some(_) => return Err(stale(format!("{} changed in the tenant since", wanted.address()))),
             None => return Err(stale(format!("{} is no longer to be changed so", wanted.address()))),
@@ -47,6 +47,12 @@ pub fn confirmed(saved: &Plan, now: &Plan) -> Result<Plan, Error> {
         change.requires.retain(|need| kept.contains(&Address::parse(need)));
     }
     Ok(Plan { changes, ..saved.clone() })
+}
+
+/// Finds the change of the same object: names need not be unique, where definitions pin.
+fn found<'a>(now: &'a Plan, wanted: &Change) -> Option<&'a Change> {
+    let named = now.changes.iter().filter(|change| change.address() == wanted.address());
+    named.clone().find(|change| change.id == wanted.id).or_else(|| named.clone().next())
 }
 
 fn is_same(one: &Change, other: &Change) -> bool {

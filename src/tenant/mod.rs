@@ -204,6 +204,13 @@ impl Tenant {
     pub fn find(&self, address: &Address) -> Option<&Object> {
         self.objects(&address.kind).iter().find(|object| object.address == *address)
     }
+
+    /// Finds a definition by address; where several have it, the one that pins the live object.
+    #[must_use]
+    pub fn meant(&self, address: &Address, id: Option<&str>) -> Option<&Object> {
+        let mut named = self.objects(&address.kind).iter().filter(|object| object.address == *address);
+        named.clone().find(|object| object.id.is_some() && object.id.as_deref() == id).or_else(|| named.next())
+    }
 }
 
 /// What the definitions of one environment ask for.
