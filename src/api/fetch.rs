@@ -78,7 +78,7 @@ impl Client {
                     Failure::new(&format!("GET {}", list.path), Cause::Refused, why)
                         .hint("this does not look like Auth0's Management API: check the tenant's domain")
                 })?,
-                Err(failure) if failure.status == Some(400) => vec![reading.refused(&ask).ok_or(failure)?],
+                Err(failure) if failure.status == Some(400) => reading.refused(&ask).ok_or(failure)?,
                 Err(failure) => return Err(failure),
             };
             asks.extend(more.into_iter().map(|ask| (ask, after + 1)));

@@ -9,7 +9,8 @@
 
 use std::time::Duration;
 
-/// Most attempts at one request, the first included.
+/// Most attempts at one request, the first included. Refusals by a limit don't count: they had no
+/// effect, and the waiting has a bound of its own.
 pub const MOST_ATTEMPTS: u32 = 5;
 /// Most waiting for one request.
 pub const MOST_WAITING: Duration = Duration::from_secs(60);
@@ -18,6 +19,9 @@ pub const MOST_WAITING: Duration = Duration::from_secs(60);
 const PROBE: Duration = Duration::from_secs(1);
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
+/// The time between requests after the first refusal by a limit that does not say how large it is.
+const FIRST_GAP: Duration = Duration::from_millis(200);
+const LONGEST_GAP: Duration = Duration::from_secs(5);
 
 /// What an answer's headers say about limits (auth-and-limits.md of the API facts, section 4).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -118,7 +122,7 @@ pub fn next(attempt: &Attempt) -> Next {
     if !worth {
         return Next::Done;
     }
-    if attempt.number >= MOST_ATTEMPTS {
+    if attempt.number >= MOST_ATTEMPTS && attempt.ended != Ended::Answered(429) {
         return Next::GiveUp(format!("gave up after {} attempts", attempt.number));
     }
     let told = match attempt.ended {
@@ -164,6 +168,11 @@ pub fn words(time: Duration) -> String {
 pub struct Budget {
     left: Option<u64>,
     opens: Duration,
+    /// The time between requests, where refusals are all that the API tells of its limit: it grows
+    /// with each, and shrinks slowly with what is taken.
+    gap: Duration,
+    /// When the gap after the last request ends.
+    next: Duration,
 }
 
 impl Budget {
@@ -176,6 +185,15 @@ impl Budget {
     /// # Errors
     /// Gives the time to wait before asking again.
     pub fn admit(&mut self, now: Duration) -> Result<(), Duration> {
+        if self.left != Some(0) && now < self.next {
+            return Err(self.next.saturating_sub(now));
+        }
+        self.take(now)?;
+        self.next = now + self.gap;
+        Ok(())
+    }
+
+    fn take(&mut self, now: Duration) -> Result<(), Duration> {
         match self.left {
             None => Ok(()),
             Some(0) if now < self.opens => Err(self.opens.saturating_sub(now)),
@@ -194,13 +212,18 @@ impl Budget {
     /// Learns from an answer; `in_flight` requests besides it are not counted in it yet.
     pub fn learn(&mut self, status: u16, limits: Limits, in_flight: u64, now: Duration) {
         let wait = limits.retry_after.filter(|_| status == 429).or(limits.reset_in);
-        let left = match (status, limits.remaining, wait) {
-            // Without a word on when, the backoff of the refused request has to do.
-            (429, _, None) => return,
-            (429, _, Some(_)) => 0,
-            (_, Some(remaining), _) => remaining.saturating_sub(in_flight),
+        let left = match (status, limits.remaining) {
+            (429, remaining) => {
+                // What was sent before the refusal was known is refused with it, and says no more.
+                if remaining.is_none() && now >= self.opens {
+                    self.gap = (self.gap * 3 / 2).clamp(FIRST_GAP, LONGEST_GAP);
+                }
+                0
+            }
+            (_, Some(remaining)) => remaining.saturating_sub(in_flight),
             // An endpoint without a limit of its own: what it answers is no probe of another's.
-            (_, None, _) => {
+            (_, None) => {
+                self.gap = self.gap * 99 / 100;
                 self.left = self.left.filter(|left| *left > 0);
                 return;
             }
@@ -277,6 +300,9 @@ mod tests {
         assert!(matches!(next(&fifth), Next::GiveUp(why) if why.contains("5 attempts")));
         let tired = Attempt { waited: MOST_WAITING, ..attempt(Ended::Lost, Repeat::Always, Limits::default()) };
         assert!(matches!(next(&tired), Next::GiveUp(_)));
+        let patient =
+            Attempt { number: 20, ..attempt(Ended::Answered(429), Repeat::Always, limits(&[("retry-after", "1")])) };
+        assert_eq!(next(&patient), Next::Wait(Duration::from_secs(1)), "a limit is waited for, not counted");
     }
 
     #[test]
@@ -302,5 +328,23 @@ mod tests {
         assert!(budget.admit(later).is_err(), "the others wait for its answer");
         budget.learn(200, limits(&[("x-ratelimit-remaining", "5")]), 0, later);
         assert_eq!(budget.admit(later), Ok(()));
+    }
+
+    #[test]
+    fn a_limit_that_only_refuses_slows_requests_down_and_lets_them_speed_up_slowly() {
+        let mut budget = Budget::default();
+        let refusal = limits(&[("retry-after", "1")]);
+        budget.learn(429, refusal, 0, NOW);
+        budget.learn(429, refusal, 0, NOW);
+        let open = NOW + Duration::from_secs(1);
+        assert_eq!(budget.admit(open), Ok(()));
+        budget.learn(200, Limits::default(), 0, open);
+        let wait = budget.admit(open).unwrap_err();
+        assert_eq!(wait, Duration::from_millis(200), "refusals at one time count once");
+        assert_eq!(budget.admit(open + wait), Ok(()));
+        let shorter = budget.admit(open + wait).unwrap_err();
+        assert!(shorter < wait, "{shorter:?}");
+        budget.learn(429, Limits::default(), 0, open + wait);
+        assert!(budget.admit(open + wait).unwrap_err() >= Duration::from_secs(1), "nothing was said, so a second");
     }
 }

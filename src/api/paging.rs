@@ -21,6 +21,9 @@ const WINDOW: u64 = 1_000;
 /// largest on public cloud (paging.md of the API facts, "Page sizes").
 const SAFE_SIZE: u64 = 50;
 
+/// How often a list that changes while it is read is read.
+const MOST_READINGS: u32 = 4;
+
 /// One object as the API gives it.
 pub type Item = Map<String, Value>;
 
@@ -53,7 +56,12 @@ pub struct Reading<'a> {
     id: Option<&'a str>,
     size: u64,
     by_marks: bool,
-    is_second: bool,
+    /// Both ways to read were tried: no more changing.
+    is_settled: bool,
+    /// How often it was read from the start again.
+    readings: u32,
+    /// The fewest objects there are, where the answer before reading by marks said it.
+    least: u64,
     items: Vec<(Ask, Vec<Item>)>,
     totals: BTreeSet<u64>,
     marks: HashSet<String>,
@@ -68,7 +76,9 @@ impl<'a> Reading<'a> {
             id,
             size: list.size as u64,
             by_marks: list.paging.first() == Some(&Paging::Checkpoint),
-            is_second: false,
+            is_settled: false,
+            readings: 1,
+            least: 0,
             items: Vec::new(),
             totals: BTreeSet::new(),
             marks: HashSet::new(),
@@ -117,6 +127,7 @@ impl<'a> Reading<'a> {
         let page = Page::read(&self.list.items, answer)?;
         let more = match ask {
             Ask::All => Vec::new(),
+            Ask::After(None) if page.is_bare && !page.items.is_empty() => return self.by_pages(),
             Ask::After(mark) => self.after_mark(mark.is_none(), &page)?,
             Ask::Page(0) => self.after_first(&page),
             Ask::Page(number) => self.after_page(*number, &page),
@@ -134,20 +145,33 @@ impl<'a> Reading<'a> {
             return vec![Ask::After(Some(next.clone()))];
         }
         let Some(total) = page.total else { return self.after_page(0, page) };
-        if total > WINDOW && self.list.paging.contains(&Paging::Checkpoint) {
+        if total > WINDOW && self.list.paging.contains(&Paging::Checkpoint) && !self.is_settled {
             self.by_marks = true;
+            self.least = total;
             return vec![Ask::After(None)];
         }
         self.other_pages(page, total)
     }
 
-    /// Gives the pages after the first. The answer's own `limit` counts: pages as large as we asked
-    /// for may not exist.
+    /// Gives the pages after the first. What the first one holds counts: pages as large as we asked
+    /// for, or as the answer's own `limit` says, may not exist.
     fn other_pages(&self, first: &Page, total: u64) -> Vec<Ask> {
-        if first.items.len() as u64 >= total {
+        let held = first.items.len() as u64;
+        if held >= total {
             return Vec::new();
         }
-        (1..total.div_ceil(first.limit.unwrap_or(self.size).max(1))).map(Ask::Page).collect()
+        let size = if held > 0 { held } else { first.limit.unwrap_or(self.size) };
+        (1..total.div_ceil(size.max(1))).map(Ask::Page).collect()
+    }
+
+    /// Turns to page numbers, for an endpoint that knows no marks.
+    fn by_pages(&mut self) -> Result<Vec<Ask>, String> {
+        if self.is_settled {
+            return Err("it can be read neither by page numbers nor by marks".to_owned());
+        }
+        self.by_marks = false;
+        self.is_settled = true;
+        Ok(vec![Ask::Page(0)])
     }
 
     /// Decides after a page of which it is not known how many follow.
@@ -169,14 +193,8 @@ impl<'a> Reading<'a> {
                 Err(format!("the API gave the mark `{next}` twice, so the list has no end"))
             }
             Some(next) => Ok(vec![Ask::After(Some(next.clone()))]),
-            // A stand-in that knows page numbers only.
-            None => match page.total.filter(|total| is_first && *total > page.items.len() as u64) {
-                Some(total) => {
-                    self.by_marks = false;
-                    Ok(self.other_pages(page, total))
-                }
-                None => Ok(Vec::new()),
-            },
+            None if is_first && page.total.is_some_and(|total| total > page.items.len() as u64) => self.by_pages(),
+            None => Ok(Vec::new()),
         }
     }
 
@@ -189,13 +207,26 @@ impl<'a> Reading<'a> {
     /// Takes the refusal of a query: gives what to ask in its place, if there is something.
     ///
     /// The API refuses a page size that is too large with 400, or cuts it; no one says which
-    /// (paging.md of the API facts, "Page sizes").
-    pub fn refused(&mut self, ask: &Ask) -> Option<Ask> {
-        let is_first = matches!(ask, Ask::Page(0) | Ask::After(None));
-        (is_first && self.size > SAFE_SIZE).then(|| {
-            self.size = SAFE_SIZE;
-            ask.clone()
-        })
+    /// (paging.md of the API facts, "Page sizes"). It refuses page numbers beyond the first 1,000
+    /// objects and names marks as the way ("Window of 1,000"), also where no one says that the list
+    /// knows them.
+    pub fn refused(&mut self, ask: &Ask) -> Option<Vec<Ask>> {
+        match ask {
+            Ask::Page(0) | Ask::After(None) if self.size > SAFE_SIZE => {
+                self.size = SAFE_SIZE;
+                Some(vec![ask.clone()])
+            }
+            Ask::Page(1..) if self.by_marks => Some(Vec::new()),
+            Ask::Page(1..) if !self.is_settled => {
+                let read = self.items.iter().map(|(_, items)| items.len() as u64).sum();
+                let least = self.totals.iter().copied().max().unwrap_or(read);
+                (least >= WINDOW).then(|| {
+                    (self.by_marks, self.is_settled, self.least) = (true, true, least);
+                    vec![Ask::After(None)]
+                })
+            }
+            _ => None,
+        }
     }
 
     /// Ends the reading, when everything asked for was answered.
@@ -207,19 +238,30 @@ impl<'a> Reading<'a> {
         let items = pages.into_iter().flat_map(|(_, items)| items);
         let found: Vec<Item> = items.filter(|item| seen.insert(handle(item, self.id))).collect();
         let totals: Vec<u64> = self.totals.iter().copied().collect();
-        if self.by_marks || totals.is_empty() || totals == [found.len() as u64] {
+        let is_complete = if self.by_marks {
+            found.len() as u64 >= self.least
+        } else {
+            totals.is_empty() || totals == [found.len() as u64]
+        };
+        if is_complete {
             return Finish::Complete(found);
         }
-        if self.is_second {
-            let totals: Vec<String> = totals.iter().map(u64::to_string).collect();
+        if self.readings >= MOST_READINGS {
+            let totals: Vec<String> =
+                totals.iter().chain([&self.least]).filter(|n| **n > 0).map(u64::to_string).collect();
             return Finish::Failed(format!(
-                "the list is not complete: the API says {} and gave {}, two times",
+                "the list is not complete: the API says {} and gave {}, {MOST_READINGS} times",
                 totals.join(", then "),
                 crate::text::plural(found.len(), "object")
             ));
         }
-        let size = self.size;
-        *self = Self { is_second: true, size, ..Self::new(self.list, self.id) };
+        *self = Self {
+            readings: self.readings + 1,
+            size: self.size,
+            is_settled: self.is_settled,
+            by_marks: self.by_marks && self.list.paging.first() == Some(&Paging::Checkpoint),
+            ..Self::new(self.list, self.id)
+        };
         Finish::Again(vec![self.start()])
     }
 }
@@ -233,6 +275,8 @@ fn handle(item: &Item, id: Option<&str>) -> String {
 #[derive(Debug)]
 struct Page {
     items: Vec<Item>,
+    /// The answer is a list without an envelope.
+    is_bare: bool,
     limit: Option<u64>,
     total: Option<u64>,
     next: Option<String>,
@@ -242,6 +286,7 @@ impl Page {
     /// Reads a bare array, or an envelope; the lists of the actions family name their page size
     /// `per_page` (paging.md of the API facts, "Styles").
     fn read(member: &str, answer: Value) -> Result<Self, String> {
+        let is_bare = answer.is_array();
         let (items, mut envelope) = match answer {
             Value::Array(items) => (items, Map::new()),
             Value::Object(mut envelope) => match envelope.remove(member) {
@@ -262,7 +307,7 @@ impl Page {
             Some(Value::String(next)) if !next.is_empty() => Some(next),
             _ => None,
         };
-        Ok(Self { items: items.collect::<Result<_, _>>()?, limit, total, next })
+        Ok(Self { items: items.collect::<Result<_, _>>()?, is_bare, limit, total, next })
     }
 }
 

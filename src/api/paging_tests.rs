@@ -157,7 +157,7 @@ fn a_stand_in_that_knows_no_marks_is_read_by_page_numbers() {
             let first = [("page".to_owned(), "0".to_owned()), ("per_page".to_owned(), "100".to_owned())];
             server.answer(if query.iter().any(|(name, _)| name == "take") { &first } else { query })
         });
-        assert_eq!((count(&finish) as u64, requests as u64, rounds), (total, total.div_ceil(100), 2));
+        assert_eq!((count(&finish) as u64, requests as u64, rounds), (total, total.div_ceil(100) + 1, 3));
     }
 }
 
@@ -200,9 +200,56 @@ fn a_list_that_stays_short_is_an_error() {
 fn a_page_size_that_is_refused_is_asked_again_smaller() {
     let list = list(&[Paging::Page]);
     let mut reading = Reading::new(&list, Some("id"));
-    assert_eq!(reading.refused(&Ask::Page(0)), Some(Ask::Page(0)));
+    assert_eq!(reading.refused(&Ask::Page(0)), Some(vec![Ask::Page(0)]));
     assert!(reading.query(&Ask::Page(0)).contains(&("per_page".to_owned(), "50".to_owned())));
     assert_eq!(reading.refused(&Ask::Page(0)), None);
+}
+
+#[test]
+fn pages_are_as_large_as_the_first_one_whatever_it_says() {
+    for limit in [json!({"limit": 100}), json!({})] {
+        let server = Server { count: 170, cap: 50, envelope: true };
+        let (finish, requests, rounds) = read(&list(&[Paging::Page]), |_, query| {
+            let mut answer = server.answer(query);
+            answer.as_object_mut().unwrap().remove("limit");
+            answer.as_object_mut().unwrap().extend(limit.as_object().unwrap().clone());
+            answer
+        });
+        assert_eq!((count(&finish), requests, rounds), (170, 4, 2), "{limit}");
+    }
+}
+
+#[test]
+fn beyond_the_window_of_page_numbers_a_list_is_read_by_marks() {
+    let list = list(&[Paging::Page]);
+    let server = Server { count: 1150, cap: 100, envelope: true };
+    let mut reading = Reading::new(&list, Some("id"));
+    let mut asks = vec![reading.start()];
+    while let Some(ask) = asks.pop() {
+        match ask {
+            Ask::Page(10..) => asks.extend(reading.refused(&ask).unwrap()),
+            _ => asks.extend(reading.answered(&ask, server.answer(&reading.query(&ask))).unwrap()),
+        }
+    }
+    assert_eq!(count(&reading.finish()), 1150);
+}
+
+#[test]
+fn a_list_that_knows_neither_marks_nor_pages_beyond_the_window_is_an_error() {
+    let list = list(&[Paging::Page]);
+    let first = json!({"limit": 100, "total": 1150, "things": things(0..100)});
+    for without in [first.clone(), Value::Array(things(0..50))] {
+        let mut reading = Reading::new(&list, Some("id"));
+        reading.answered(&Ask::Page(0), first.clone()).unwrap();
+        assert_eq!(reading.refused(&Ask::Page(10)), Some(vec![Ask::After(None)]));
+        assert_eq!(reading.refused(&Ask::Page(11)), Some(vec![]));
+        assert!(reading.answered(&Ask::After(None), without).unwrap_err().contains("neither"));
+    }
+    let mut reading = Reading::new(&list, Some("id"));
+    reading.answered(&Ask::Page(0), first).unwrap();
+    reading.refused(&Ask::Page(10)).unwrap();
+    reading.answered(&Ask::After(None), json!({"things": things(0..50)})).unwrap();
+    assert!(matches!(reading.finish(), Finish::Again(_)), "fewer than the API says there are");
 }
 
 #[test]

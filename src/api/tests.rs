@@ -22,7 +22,7 @@ fn kind(name: &str) -> &'static Kind {
 
 fn call(method: Method, path: &str) -> Call {
     let body = Some(Map::from_iter([("name".to_owned(), json!("n"))]));
-    Call { method, path: path.to_owned(), body, scopes: Vec::new() }
+    Call { method, path: path.to_owned(), body, spare: None, scopes: Vec::new() }
 }
 
 fn clients(range: std::ops::Range<usize>) -> Vec<Value> {

@@ -89,7 +89,14 @@ impl<'a> Work<'a> {
             *id = self.create(&call).await?.id;
             return Ok(());
         }
-        match self.send(&call).await {
+        let mut answer = self.send(&call).await;
+        if let (Err(failure), Some(spare)) = (&answer, &call.spare)
+            && failure.status == Some(400)
+        {
+            tracing::info!(?call, "is sent again without members that are not known");
+            answer = self.send(&Call { body: Some(spare.clone()), ..call.clone() }).await;
+        }
+        match answer {
             Ok(_) => Ok(()),
             Err(failure) if call.method == Method::Delete && failure.status == Some(404) => Ok(()),
             Err(failure) => Err(failure.into()),

@@ -133,7 +133,7 @@ fn calls(
     _live: Option<&Object>,
     names: &Names,
 ) -> Result<Vec<Call>, Problem> {
-    let call = |method, path: String, body| Call { method, path, body, scopes: Vec::new() };
+    let call = |method, path: String, body| Call { method, path, body, spare: None, scopes: Vec::new() };
     let body = match change.name.split_once(" -> ") {
         None => json!({"name": change.name}),
         Some((client, audience)) => match names.meaning("clients", client) {

@@ -8,7 +8,7 @@ use std::fmt::{self, Write};
 
 use serde_json::{Map, Value};
 
-use super::diff::{merged_set, on_wire, without_nulls};
+use super::diff::{Along, merged_set, on_wire, without_nulls};
 use super::{Action, Change, Edit, Op};
 use crate::error::Problem;
 use crate::kinds::kind::{Endpoint, Field, Kind, Method, Type};
@@ -25,6 +25,9 @@ pub struct Call {
     pub path: String,
     /// The body.
     pub body: Option<Map<String, Value>>,
+    /// The body to send where the API refuses the other: without what a definition does not say and
+    /// no declaration knows. Missing where that makes no difference.
+    pub spare: Option<Map<String, Value>>,
     /// Any one of these scopes is enough.
     pub scopes: Vec<String>,
 }
@@ -57,12 +60,17 @@ pub fn calls(
     let (id, live) = if is_made { (None, None) } else { (id, live) };
     let is_later = |field: &Field| is_made && field.update_only;
     if is_made {
-        let body = body(kind, change, desired, None, |field| !field.update_only && field.call.is_none())?;
+        let body = body(kind, change, desired, None, Along::All, |field| !field.update_only && field.call.is_none())?;
         calls.push(endpoint(change, kind.create.as_ref(), None, Some(with_ids(kind, change, names, body)?))?);
     }
-    let body = body(kind, change, desired, live, |field| field.call.is_none() && (!is_made || is_later(field)))?;
+    let updated = |along| {
+        let body = body(kind, change, desired, live, along, |f| f.call.is_none() && (!is_made || is_later(f)))?;
+        with_ids(kind, change, names, body)
+    };
+    let body = updated(Along::All)?;
     if !body.is_empty() {
-        calls.push(endpoint(change, kind.update.as_ref(), id, Some(with_ids(kind, change, names, body)?))?);
+        let spare = Some(updated(Along::Declared)?).filter(|spare| *spare != body);
+        calls.push(Call { spare, ..endpoint(change, kind.update.as_ref(), id, Some(body))? });
     }
     calls.extend(change.fields.iter().filter_map(|edit| own_call(kind, edit, desired, live, id)));
     Ok(calls)
@@ -71,7 +79,9 @@ pub fn calls(
 /// Tells why an update can't be sent: the pointer of a hidden secret that is not at hand.
 #[must_use]
 pub fn refusal(kind: &Kind, change: &Change, desired: &Object, live: &Object) -> Option<String> {
-    body(kind, change, desired, Some(live), |field| field.call.is_none()).err().map(|problem| problem.message)
+    body(kind, change, desired, Some(live), Along::All, |field| field.call.is_none())
+        .err()
+        .map(|problem| problem.message)
 }
 
 fn endpoint(
@@ -83,7 +93,13 @@ fn endpoint(
     let endpoint =
         endpoint.ok_or_else(|| Problem::error(format!("the API has no such operation for {}", change.address())))?;
     let _ = change;
-    Ok(Call { method: endpoint.method, path: path(&endpoint.path, id), body, scopes: endpoint.scopes.clone() })
+    Ok(Call {
+        method: endpoint.method,
+        path: path(&endpoint.path, id),
+        body,
+        spare: None,
+        scopes: endpoint.scopes.clone(),
+    })
 }
 
 fn path(pattern: &str, id: Option<&str>) -> String {
@@ -127,6 +143,7 @@ fn body(
     change: &Change,
     desired: &Object,
     live: Option<&Object>,
+    along: Along,
     is_wanted: impl Fn(&Field) -> bool,
 ) -> Result<Map<String, Value>, Problem> {
     let mut body = Map::new();
@@ -145,7 +162,7 @@ fn body(
         }
         let at = format!("/{}", escape(&name));
         let live = live.and_then(|live| live.value.get(&name));
-        let sender = Sender { change, desired };
+        let sender = Sender { change, desired, along };
         let value = sender.value(field, &at, desired.value.get(&name), live)?;
         let name = match (&field.convert, &field.clear_as) {
             (Some(convert), _) => convert.wire.clone(),
@@ -183,6 +200,7 @@ fn own_call(kind: &Kind, edit: &Edit, desired: &Object, live: Option<&Object>, i
         method: call.method,
         path: path(&call.path, id),
         body: Some(filled.collect()),
+        spare: None,
         scopes: call.scopes.clone(),
     })
 }
@@ -191,6 +209,7 @@ fn own_call(kind: &Kind, edit: &Edit, desired: &Object, live: Option<&Object>, i
 struct Sender<'a> {
     change: &'a Change,
     desired: &'a Object,
+    along: Along,
 }
 
 impl Sender<'_> {
@@ -205,7 +224,7 @@ impl Sender<'_> {
                 self.whole(field, at, wanted, live)
             }
             (Value::Array(wanted), Some(Value::Array(live))) if field.holds == Type::Set => {
-                Ok(Value::Array(merged_set(field, wanted, live)))
+                Ok(Value::Array(merged_set(field, wanted, live, self.along)))
             }
             _ => Ok(on_wire(field, desired).map_or_else(|| without_nulls(desired), Value::from)),
         }
@@ -247,7 +266,7 @@ impl Sender<'_> {
     ) -> Result<Value, Problem> {
         let mut sent = Map::new();
         for (name, value) in live.iter().filter(|(name, _)| !desired.contains_key(*name)) {
-            sent.insert(name.clone(), value.clone());
+            sent.extend(self.along.member(Some(field), name, value).map(|value| (name.clone(), value)));
         }
         for (name, value) in desired {
             let at = format!("{at}/{}", escape(name));

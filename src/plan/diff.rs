@@ -49,6 +49,9 @@ pub fn difference(kind: &Kind, desired: &Object, live: Option<&Map<String, Value
     walk.found
 }
 
+/// The depth of what stands in an element of a set.
+const NESTED: usize = 2;
+
 #[derive(Clone)]
 struct Place {
     path: String,
@@ -101,6 +104,9 @@ impl Walk<'_> {
     fn field(&mut self, field: &Field, desired: &Value, live: Option<&Value>, at: &Place) {
         let at =
             &Place { write_once: at.write_once || (field.create_only && self.making != Making::All), ..at.clone() };
+        if self.making == Making::Nothing && live.is_none() && is_nothing(field, desired, at.depth) {
+            return;
+        }
         let live = live.or(field.default.as_ref().filter(|_| self.making == Making::Nothing));
         if field.secret {
             self.secret(field, desired, live, at);
@@ -116,10 +122,8 @@ impl Walk<'_> {
         }
         match (desired, live) {
             (Value::Null, None) => {}
+            (Value::Null, Some(live)) if is_nothing(field, live, at.depth) => {}
             (Value::Null, Some(live)) => self.push(Op::Remove, at, Some(live.clone()), None, None),
-            (Value::String(text), None) if text.is_empty() && field.empty_clears => {}
-            (Value::Array(items), None) if items.is_empty() && self.making == Making::Nothing => {}
-            (Value::Object(map), None) if map.is_empty() && at.depth == 1 && self.making == Making::Nothing => {}
             (Value::Object(map), Some(Value::Object(live))) => self.object(field, map, live, at),
             (Value::Array(items), Some(Value::Array(live))) if field.holds == Type::Set => {
                 self.set(field, items, live, at);
@@ -201,14 +205,16 @@ impl Walk<'_> {
             match find(live, item) {
                 None => set.added.push(item.clone()),
                 Some(live) if says_the_same(field.items.as_deref(), item, &live) => {}
-                Some(live) => set.changed.push(json!({ "before": live, "after": joined(item, &live) })),
+                Some(live) => set
+                    .changed
+                    .push(json!({ "before": live, "after": joined(field.items.as_deref(), item, &live, Along::All) })),
             }
         }
         set.removed = live.iter().filter(|item| find(desired, item).is_none()).cloned().collect();
         if set == SetEdit::default() {
             return;
         }
-        let after = merged_set(field, desired, live);
+        let after = merged_set(field, desired, live, Along::All);
         self.push(Op::Replace, at, Some(Value::Array(live.to_vec())), Some(Value::Array(after)), Some(set));
     }
 
@@ -251,6 +257,26 @@ impl Walk<'_> {
     }
 }
 
+/// Tells whether a value says no more than that nothing is there: what the API takes anyway, or
+/// what is empty. It may leave that out of its answers.
+///
+/// An empty object within another one can switch something on, such as an addon.
+fn is_nothing(field: &Field, value: &Value, depth: usize) -> bool {
+    if field.default.as_ref().is_some_and(|default| canon::are_equal(default, value)) {
+        return true;
+    }
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty() && field.one_of.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) if map.is_empty() => depth == 1,
+        Value::Object(map) => map
+            .iter()
+            .all(|(name, value)| field.fields.get(name).is_some_and(|member| is_nothing(member, value, depth + 1))),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
 /// Gives a converted value as it is written on the wire: whole.
 #[must_use]
 pub fn on_wire(field: &Field, value: &Value) -> Option<i64> {
@@ -276,29 +302,67 @@ pub fn without_nulls(value: &Value) -> Value {
 /// Gives the elements that a set has afterwards: those of the definition, with what it does not say
 /// about them as it is now.
 #[must_use]
-pub fn merged_set(field: &Field, desired: &[Value], live: &[Value]) -> Vec<Value> {
+pub fn merged_set(field: &Field, desired: &[Value], live: &[Value], along: Along) -> Vec<Value> {
     let mut items: Vec<Value> = desired
         .iter()
         .map(|item| {
             let key = canon::member_key(field, item);
             let live = live.iter().find(|live| canon::member_key(field, live) == key);
-            live.map_or_else(|| item.clone(), |live| joined(item, live))
+            live.map_or_else(|| item.clone(), |live| joined(field.items.as_deref(), item, live, along))
         })
         .collect();
     canon::sort(field, &mut items);
     items
 }
 
-fn joined(desired: &Value, live: &Value) -> Value {
+/// What of a live value is sent along, where an update replaces what holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Along {
+    /// All of it: what is not declared may be newer than the declaration.
+    All,
+    /// What is declared: the API may refuse what it only answers (`x-closed` in the API facts).
+    Declared,
+}
+
+impl Along {
+    /// Gives what is sent along of a member; nothing where it is not.
+    #[must_use]
+    pub fn member(self, owner: Option<&Field>, name: &str, value: &Value) -> Option<Value> {
+        let member = owner.and_then(|owner| owner.fields.get(name));
+        match (self, member) {
+            (Self::Declared, Some(member)) => Some(self.value(member, value)),
+            (Self::Declared, None) if owner.is_some_and(|owner| !owner.fields.is_empty()) => None,
+            _ => Some(value.clone()),
+        }
+    }
+
+    fn value(self, field: &Field, value: &Value) -> Value {
+        match value {
+            Value::Object(map) => Value::Object(
+                map.iter()
+                    .filter_map(|(name, value)| Some((name.clone(), self.member(Some(field), name, value)?)))
+                    .collect(),
+            ),
+            Value::Array(items) => {
+                let item = |item: &Value| field.items.as_ref().map_or_else(|| item.clone(), |of| self.value(of, item));
+                Value::Array(items.iter().map(item).collect())
+            }
+            value => value.clone(),
+        }
+    }
+}
+
+fn joined(field: Option<&Field>, desired: &Value, live: &Value, along: Along) -> Value {
     match (desired, live) {
         (Value::Object(desired), Value::Object(live)) => {
             let mut joined = desired.clone();
             for (name, value) in live {
                 match joined.get_mut(name) {
-                    Some(inner) => *inner = self::joined(inner, value),
-                    None => {
-                        joined.insert(name.clone(), value.clone());
+                    Some(inner) => {
+                        let member = field.and_then(|field| field.fields.get(name));
+                        *inner = self::joined(member, inner, value, along);
                     }
+                    None => joined.extend(along.member(field, name, value).map(|value| (name.clone(), value))),
                 }
             }
             Value::Object(joined)
@@ -315,7 +379,9 @@ fn says_the_same(field: Option<&Field>, desired: &Value, live: &Value) -> bool {
                 let member = field.and_then(|field| field.fields.get(name));
                 match live.get(name) {
                     Some(live) => says_the_same(member, value, live),
-                    None => value.is_null() || member.is_some_and(|member| member.read_only || member.write_only),
+                    None => member.map_or(value.is_null(), |member| {
+                        member.read_only || member.write_only || is_nothing(member, value, NESTED)
+                    }),
                 }
             })
         }

@@ -91,6 +91,12 @@ impl Links<'_> {
         value.and_then(Value::as_array).is_some_and(|items| items.iter().any(|item| item == text))
     }
 
+    /// Counts the definitions of a name that pin a live object.
+    fn pins(&self, address: &Address) -> usize {
+        let named = self.desired.objects(&address.kind).iter().filter(|object| object.address == *address);
+        named.filter(|object| object.id.is_some()).count()
+    }
+
     fn problem(
         &self,
         object: &Object,
@@ -109,7 +115,7 @@ impl Links<'_> {
         let address = Address::new(&kind.name, text);
         if let Meaning::Several(ids) = self.names.meaning(&kind.name, text)
             && reference.is_by_handle()
-            && self.desired.find(&address).is_none_or(|object| object.id.is_none())
+            && self.pins(&address) != 1
         {
             let message = format!(
                 "{} refers to `{text}`, and the tenant has {} of that name: {}",

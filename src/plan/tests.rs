@@ -72,7 +72,7 @@ fn all_calls(planned: &Planned) -> Vec<Call> {
         calls(
             registry.get(&change.kind).unwrap(),
             change,
-            planned.desired.find(&change.address()),
+            planned.desired.find_by(&change.address(), change.id.as_deref()),
             live,
             &planned.names,
         )
@@ -209,6 +209,49 @@ fn an_object_that_the_api_merges_is_sent_in_part_and_one_that_it_replaces_whole(
             "refresh_token": {"rotation_type": "rotating", "expiration_type": "expiring", "added_by_the_api": 1, "leeway": 5},
         })
     );
+    assert_eq!(
+        json!(all_calls(&made)[0].spare)["refresh_token"],
+        json!({"rotation_type": "rotating", "expiration_type": "expiring", "leeway": 5}),
+        "for an API that refuses what it only answers"
+    );
+}
+
+#[test]
+fn what_the_api_leaves_out_is_empty_or_its_default() {
+    let desired = json!({
+        "tenant": [{"session_lifetime": 168, "friendly_name": "", "acr_values_supported": []}],
+        "resourceServers": [{"identifier": API, "token_lifetime": 86400, "allow_offline_access": false,
+            "scopes": [{"value": "a", "description": ""}], "subject_type_authorization": {"user": {"policy": "allow_all"}}}],
+        "clients": [
+            {"name": "A", "is_first_party": true, "sso_disabled": false, "description": "", "jwt_configuration": {"lifetime_in_seconds": 36000, "secret_encoded": false}},
+            {"name": "B", "is_first_party": false, "addons": {"samlp": {}}, "organization_usage": null},
+        ],
+    });
+    let live = json!({
+        "tenant": [{}],
+        "resourceServers": [{"id": "r1", "identifier": API, "scopes": [{"value": "a"}]}],
+        "clients": [{"client_id": "a", "name": "A"}, {"client_id": "b", "name": "B"}],
+    });
+    assert_eq!(lines(&planned(&desired, &live).plan), ["Update clients/B ~/is_first_party +/addons"]);
+}
+
+#[test]
+fn null_is_the_same_as_empty_or_as_the_default() {
+    let desired = json!({
+        "tenant": [{"acr_values_supported": null}],
+        "clients": [{"name": "A"}],
+        "resourceServers": [{"identifier": API}],
+        "clientGrants": [{"client_id": "A", "audience": API, "allow_any_organization": null}],
+    });
+    let mut live = json!({
+        "tenant": [{"acr_values_supported": []}],
+        "clients": [{"client_id": "a", "name": "A"}],
+        "resourceServers": [{"id": "r1", "identifier": API}],
+        "clientGrants": [{"id": "g", "client_id": "a", "audience": API, "allow_any_organization": false}],
+    });
+    assert!(planned(&desired, &live).plan.is_empty());
+    live["clientGrants"][0]["allow_any_organization"] = json!(true);
+    assert_eq!(lines(&planned(&desired, &live).plan).len(), 1);
 }
 
 #[test]
@@ -397,6 +440,23 @@ fn a_moved_object_is_renamed_and_keeps_its_id() {
     .unwrap();
     assert_eq!(lines(&made.plan), ["Update clients/New ~/name"]);
     assert_eq!(bodies(&made), [(Method::Patch, "/clients/c1".to_owned(), json!({"name": "New"}))]);
+}
+
+#[test]
+fn two_definitions_of_one_name_change_each_the_object_that_it_pins() {
+    let desired = json!({"clients": [
+        {"client_id": "c1", "name": "A", "app_type": "spa"}, {"client_id": "c2", "name": "A", "app_type": "native"},
+    ]});
+    let live = json!({"clients": [{"client_id": "c1", "name": "A"}, {"client_id": "c2", "name": "A"}]});
+    let made = planned(&desired, &live);
+    let sent: Vec<(String, Value)> =
+        all_calls(&made).iter().map(|call| (call.path.clone(), json!(call.body)["app_type"].clone())).collect();
+    assert_eq!(sent, [("/clients/c1".to_owned(), json!("spa")), ("/clients/c2".to_owned(), json!("native"))]);
+    let mut referring = desired.clone();
+    referring["resourceServers"] = json!([{"identifier": API}]);
+    referring["clientGrants"] = json!([{"client_id": "A", "audience": API, "scope": []}]);
+    let problems = planned_with(&referring, &live, &Policy::default()).unwrap_err();
+    assert!(format!("{problems:?}").contains("has 2 of that name"), "{problems:?}");
 }
 
 #[test]

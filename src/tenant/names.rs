@@ -2,7 +2,7 @@
 //!
 //! The planner sees names only; ids come back at the edge, when a change becomes calls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -56,11 +56,16 @@ impl Names {
                     book.ids.insert((*to).to_owned(), ids);
                 }
             }
+            let mut is_given: BTreeSet<String> = BTreeSet::new();
             for pinned in definitions.objects(&kind.name) {
                 let name = Address::of(kind, &pinned.value).name;
                 if let Some(id) = pinned.id.as_ref().filter(|id| objects.iter().any(|o| o.id.as_ref() == Some(id))) {
                     book.ids.values_mut().for_each(|ids| ids.retain(|other| other != id));
-                    book.ids.insert(name, vec![id.clone()]);
+                    if is_given.insert(name.clone()) {
+                        book.ids.insert(name, vec![id.clone()]);
+                    } else {
+                        book.ids.entry(name).or_default().push(id.clone());
+                    }
                 }
             }
             let unique = book.ids.iter().filter_map(|(name, ids)| match ids.as_slice() {

@@ -71,7 +71,7 @@ impl World {
         let kind = Registry::builtin().get("customDomains").unwrap();
         for domain in self.client.fetch(&[kind]).await.unwrap().objects("customDomains") {
             let path = format!("/custom-domains/{}/verify", domain.id.as_ref().unwrap());
-            let call = Call { method: Method::Post, path, body: None, scopes: Vec::new() };
+            let call = Call { method: Method::Post, path, body: None, scopes: Vec::new(), spare: None };
             self.client.send(&call).await.unwrap();
         }
     }
