@@ -34,39 +34,47 @@ pub struct Links<'a> {
     pub scope: &'a Scope<'a>,
 }
 
-/// Gives the addresses by which an object is recognised: those that its identity refers to by handle.
+/// Gives the addresses by which an object is recognised: those that its identity refers to. It goes
+/// with them when they are deleted.
 pub fn recognised_by<'a>(kind: &'a Kind, object: &'a Object) -> impl Iterator<Item = Address> + 'a {
     kind.identity.iter().flat_map(|identity| &identity.fields).filter_map(|name| {
-        let reference = kind.fields.get(name)?.reference.as_ref().filter(|reference| reference.is_by_handle())?;
+        let reference = kind.fields.get(name)?.reference.as_ref()?;
         Some(Address::new(&reference.kind, object.value.get(name)?.as_str()?))
     })
 }
 
 impl Links<'_> {
-    /// Finds the references in what changes that lead nowhere, or to what is about to go.
+    /// Finds the references that lead nowhere, in what changes, and those that the plan leaves without
+    /// what they refer to, in all definitions.
     #[must_use]
     pub fn problems(&self, changes: &[Change]) -> Vec<Problem> {
         let gone: BTreeSet<Address> =
             changes.iter().filter(|change| change.action == Action::Delete).map(Change::address).collect();
         let mut problems = Vec::new();
-        for change in changes.iter().filter(|change| change.action != Action::Delete) {
-            let address = change.address();
-            let Some((kind, object)) =
-                self.registry.get(&change.kind).zip(self.desired.find_by(&address, change.id.as_deref()))
-            else {
-                continue;
+        for object in self.desired.iter().filter(|object| self.scope.holds(&object.address)) {
+            let Some(kind) = self.registry.get(&object.address.kind) else { continue };
+            let is_its = |change: &&Change| {
+                let wanted = self.desired.find_by(&change.address(), change.id.as_deref());
+                change.action != Action::Delete && wanted.is_some_and(|wanted| std::ptr::eq(wanted, object))
             };
-            let is_new = matches!(change.action, Action::Create | Action::Replace);
+            let change = changes.iter().find(is_its);
             for (pointer, reference, text) in references(kind, &object.value) {
-                let is_edited = change.fields.iter().any(|edit| pointer.starts_with(&edit.path));
-                if !(is_new || is_edited) || self.is_said_already(change, &pointer, &text) {
-                    continue;
-                }
-                let problem = self.problem(object, &pointer, &reference, &text, &gone);
-                problems.extend(problem.map(|problem| problem.at(self.place(kind, object, &pointer, &text))));
+                let found = if change.is_some_and(|change| self.is_news(change, &pointer, &text)) {
+                    self.problem(object, &pointer, &reference, &text, &gone)
+                } else {
+                    bereft(kind, object, (&pointer, &reference, &text), changes)
+                };
+                problems.extend(found.map(|problem| problem.at(self.place(kind, object, &pointer, &text))));
             }
         }
         problems
+    }
+
+    /// Tells whether a change brings a reference that was not there.
+    fn is_news(&self, change: &Change, pointer: &str, text: &str) -> bool {
+        let is_new = matches!(change.action, Action::Create | Action::Replace);
+        let is_edited = change.fields.iter().any(|edit| pointer.starts_with(&edit.path));
+        (is_new || is_edited) && !self.is_said_already(change, pointer, text)
     }
 
     /// Finds where a reference stands in the files: a set has another order there.
@@ -128,8 +136,7 @@ impl Links<'_> {
         if is_named && !(gone.contains(&address) && self.desired.find(&address).is_none()) {
             return None;
         }
-        // An element's number is that of the canonical order, which nobody sees.
-        let what = label(pointer.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('/'));
+        let what = shown(pointer);
         if is_named {
             return Some(Problem::error(format!(
                 "{}: `{what}` refers to {address}, which this plan deletes",
@@ -276,4 +283,34 @@ fn targets(kind: &Kind, object: &Object, side: &Tenant) -> BTreeSet<Address> {
         Some(side.objects(&reference.kind).iter().find(is_target)?.address.clone())
     });
     found.collect()
+}
+
+/// Says that the plan takes away what a definition that stays as it is refers to.
+fn bereft(
+    kind: &Kind,
+    object: &Object,
+    (pointer, reference, text): (&str, &Reference, &str),
+    changes: &[Change],
+) -> Option<Problem> {
+    let what = shown(pointer);
+    let change_of = |address: &Address| changes.iter().find(|change| change.address() == *address);
+    let message = if let (Some(via), [set, member]) = (&reference.via, reference.path.as_slice()) {
+        let owner = kind.fields.get(via)?.reference.as_ref()?;
+        let address = Address::new(&owner.kind, object.value.get(via)?.as_str()?);
+        let edit = change_of(&address)?.fields.iter().find(|edit| edit.path.trim_start_matches('/') == set)?;
+        let is_it = |item: &&Value| item.get(member).and_then(Value::as_str) == Some(text);
+        edit.set.as_ref()?.removed.iter().find(is_it)?;
+        format!("{}: `{text}` in `{what}` is taken from the {set} of {address} by this plan", object.address)
+    } else {
+        let address = Address::new(&reference.kind, text);
+        change_of(&address).filter(|change| change.action == Action::Delete)?;
+        format!("{}: `{what}` refers to {address}, which this plan deletes", object.address)
+    };
+    Some(Problem::error(message).hint("remove it here too, or keep it there"))
+}
+
+/// Shows where a reference stands. An element's number is that of the canonical order, which nobody
+/// sees.
+fn shown(pointer: &str) -> String {
+    label(pointer.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('/'))
 }

@@ -62,6 +62,7 @@ pub fn plan(registry: &Registry, desired: &Desired, live: &Tenant, policy: &Poli
     for kind in registry.in_order() {
         planner.kind(kind);
     }
+    planner.settle_cascade(registry);
     let Planner { changes, held, secrets, mut summary, mut problems, .. } = planner;
     problems.extend(unreadable(registry, desired, live, policy));
     let links = links::Links {
@@ -376,6 +377,39 @@ impl<'a> Planner<'a> {
                 }
             }
             self.changes = kept;
+        }
+    }
+
+    /// Sees to what the API deletes together with an object: it becomes a change of its own, or the
+    /// object stays where this run may not touch what would go with it.
+    fn settle_cascade(&mut self, registry: &Registry) {
+        let gone: BTreeMap<Address, Action> = self
+            .changes
+            .iter()
+            .filter(|change| matches!(change.action, Action::Delete | Action::Replace))
+            .map(|change| (change.address(), change.action))
+            .collect();
+        for kind in registry {
+            for live in self.found.objects(&kind.name) {
+                let with = links::recognised_by(kind, live).find_map(|address| gone.get_key_value(&address));
+                let Some((address, action)) = with else { continue };
+                let is_seen_to = |change: &Change| change.kind == kind.name && change.id == live.id;
+                let is_wanted = self.scope.holds(&live.address) && self.wanted.find(&live.address).is_some();
+                if self.changes.iter().any(is_seen_to) || (is_wanted && *action == Action::Delete) {
+                    continue;
+                }
+                let may_go = !self.wanted.kinds.contains_key(&kind.name)
+                    && self.scope.holds(&live.address)
+                    && policy::objection(self.policy, &live.address).is_none();
+                if may_go && *action == Action::Delete {
+                    self.summary.unmanaged -= 1;
+                    self.change(&live.address, Action::Delete, live.id.clone(), Vec::new());
+                } else if let Some(at) = self.changes.iter().position(|change| change.address() == *address) {
+                    self.changes.remove(at);
+                    let why = format!("{} would go with it, and this run may not touch that", live.address);
+                    self.hold(address, *action, None, &why);
+                }
+            }
         }
     }
 

@@ -27,6 +27,15 @@ pub fn needed<'a>(registry: &'a Registry, desired: &Desired, policy: &Policy) ->
             wanted.extend(referred.filter_map(|name| registry.get(&name)).map(|kind| kind.name.as_str()));
         }
     }
+    // What goes with an object that is deleted must be known before it is.
+    let managed: Vec<&str> = wanted.iter().copied().filter(|_| policy.allow_delete).collect();
+    for kind in registry {
+        let by_identity = kind.identity.iter().flat_map(|identity| &identity.fields);
+        let mut referred = by_identity.filter_map(|name| kind.fields.get(name)?.reference.as_ref());
+        if referred.any(|reference| managed.contains(&reference.kind.as_str())) {
+            wanted.insert(&kind.name);
+        }
+    }
     registry.in_order().filter(|kind| wanted.contains(kind.name.as_str())).collect()
 }
 

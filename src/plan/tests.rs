@@ -498,3 +498,32 @@ fn a_plan_survives_json() {
     let json = serde_json::to_string(&plan).unwrap();
     assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plan);
 }
+
+#[test]
+fn what_goes_with_a_deleted_object_is_in_the_plan_or_keeps_it() {
+    let (mut desired, live) = onboarding();
+    desired["clients"] = json!([]);
+    let allowed = Policy { allow_delete: true, ..Policy::default() };
+    let problems = planned_with(&desired, &live, &allowed).unwrap_err();
+    assert!(format!("{problems:?}").contains("which this plan deletes"), "{problems:?}");
+    desired.as_object_mut().unwrap().remove("clientGrants");
+    let plan = planned_with(&desired, &live, &allowed).unwrap().plan;
+    assert_eq!(lines(&plan), [format!("Delete clientGrants/Worker -> {API}"), "Delete clients/Worker".into()]);
+    for policy in [
+        Policy { exclude: vec![Pattern::new("clientGrants")], ..allowed.clone() },
+        Policy { only: vec![vec![Pattern::new("clients")]], ..allowed.clone() },
+        Policy { protect: vec![Pattern::new("clientGrants")], ..allowed },
+    ] {
+        let plan = planned_with(&desired, &live, &policy).unwrap().plan;
+        assert!(plan.is_empty(), "{:?}", lines(&plan));
+        assert_eq!(held(&plan).len(), 1, "{:?}", held(&plan));
+    }
+}
+
+#[test]
+fn a_scope_that_a_grant_still_has_can_not_be_taken_from_its_api() {
+    let (mut desired, live) = onboarding();
+    desired["resourceServers"][0]["scopes"] = json!([{"value": "read:a"}]);
+    let problems = planned_with(&desired, &live, &Policy::default()).unwrap_err();
+    assert!(format!("{problems:?}").contains("is taken from the scopes of"), "{problems:?}");
+}

@@ -152,6 +152,7 @@ impl Draw {
             return self.one(&field.one_of);
         }
         Some(match field.holds {
+            Type::Any if field.name.is_empty() => json!({ "type": self.text(field), "more": { "b": 1, "a": [2.0] } }),
             Type::String | Type::Any => json!(self.text(field)),
             Type::Integer => {
                 let number = field.min.unwrap_or(1) + i64::try_from(self.below(4)).unwrap();
@@ -177,7 +178,6 @@ impl Draw {
                 let elements = (0..count).filter_map(|n| self.element(field, item, siblings, n)).collect::<Vec<_>>();
                 Value::Array(if field.holds == Type::Set { unlike(field, elements) } else { elements })
             }
-            Type::Any if field.name.is_empty() => json!({ "type": self.text(field), "more": { "b": 1, "a": [2.0] } }),
         })
     }
 
