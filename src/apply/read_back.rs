@@ -30,8 +30,8 @@ pub fn refreshed(live: &Tenant, read: Tenant, plan: &Plan, done: &[(Address, Act
     for (kind, objects) in &mut now.kinds {
         objects.retain(|object| {
             // What was made had no handle before; a singleton never has one.
-            let is_there = |id: &Option<&str>| *id == object.id.as_deref();
-            !gone.iter().any(|(written, id)| written == kind && is_there(id))
+            let handle = object.id.as_deref();
+            !gone.iter().any(|(written, id)| written == kind && *id == handle)
         });
     }
     for (kind, objects) in read.kinds {

@@ -72,9 +72,10 @@ impl Walk<'_> {
             return;
         }
         if field.write_only && !self.is_create {
-            match self.is_rotated && !at.write_once {
-                true => self.push(Op::Replace, at, None, Some(desired.clone()), None),
-                false => self.found.secrets.push((at.path.clone(), SecretState::NotComparable)),
+            if self.is_rotated && !at.write_once {
+                self.push(Op::Replace, at, None, Some(desired.clone()), None);
+            } else {
+                self.found.secrets.push((at.path.clone(), SecretState::NotComparable));
             }
             return;
         }
