@@ -129,7 +129,10 @@ fn cases(folder: &Path, found: &mut Vec<PathBuf>) {
 fn now(transcript: &Transcript) -> String {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().canonicalize().unwrap();
-    let mut text = transcript.sentence.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let mut text = String::new();
+    for line in &transcript.sentence {
+        let _ = writeln!(text, "{line}");
+    }
     for (name, content) in &transcript.files {
         let file = folder.join(name);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
