@@ -11,6 +11,8 @@ use std::process::{Command, Stdio};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use secrecy::ExposeSecret;
+use tenantctl::sandbox::{self, Options};
 
 /// A secret with a text that stands nowhere else.
 #[derive(Clone)]
@@ -23,17 +25,17 @@ struct Canary {
 impl Canary {
     fn new(number: usize, name: &'static str, middle: &str) -> Self {
         let value = format!("qz{number:02}kv-{middle}-vk{number:02}zq");
-        Self::of(name, value, [format!("qz{number:02}kv"), format!("vk{number:02}zq")])
+        Self::of(name, value, &[format!("qz{number:02}kv"), format!("vk{number:02}zq")])
     }
 
     /// A secret that the test did not choose.
     fn given(name: &'static str, value: &str) -> Self {
         let middle = value.len() / 2;
-        Self::of(name, value.to_owned(), [value[..middle].to_owned(), value[middle..].to_owned()])
+        Self::of(name, value.to_owned(), &[value[..middle].to_owned(), value[middle..].to_owned()])
     }
 
     /// Looks for two parts of it, so that one cut in half is found, and for the whole in other spellings.
-    fn of(name: &'static str, value: String, parts: [String; 2]) -> Self {
+    fn of(name: &'static str, value: String, parts: &[String; 2]) -> Self {
         let mut needles = parts.to_vec();
         // The bytes around it decide on the first and the last characters.
         for shift in 0..3 {
@@ -52,7 +54,8 @@ impl Canary {
     }
 
     fn is_in(&self, text: &str) -> bool {
-        self.needles.iter().any(|needle| text.contains(needle.as_str()))
+        let lower = text.to_lowercase();
+        self.needles.iter().any(|needle| text.contains(needle.as_str()) || lower.contains(&needle.to_lowercase()))
     }
 }
 
@@ -268,6 +271,194 @@ fn no_command_shows_a_secret_when_all_goes_well() {
     ] {
         let (code, text) = watch.run(arguments);
         assert_eq!(code, 0, "{arguments:?}: {text}");
+    }
+    watch.finish();
+}
+
+/// Definitions that are wrong on the very lines that hold a secret, in `LITERAL` or a keyword.
+const BROKEN: [&str; 47] = [
+    "clients:\n  - name: A\n    client_secret: \"LITERAL\n",
+    "clients:\n  - name: A\n    client_secret: 'LITERAL\n    app_type: spa\n",
+    "clients:\n  - name: A\n    client_secret: LITERAL: x\n",
+    "clients:\n  - name: A\n    client_secret: [LITERAL\n",
+    "clients:\n  - name: A\n    client_secret: [LITERAL]\n",
+    "clients:\n  - name: A\n    client_secret: { a: LITERAL }\n",
+    "clients:\n  - name: A\n    client_secret: { LITERAL: a }\n",
+    "clients:\n  - name: A\n    client_secret:\tLITERAL\n\tx: y\n",
+    "clients:\n  - name: A\n    client_secret: LITERAL\n   app_type: spa\n",
+    "clients:\n  - name: A\n    client_secret: LITERAL\n    client_secret: LITERAL\n",
+    "clients:\n  - name: A\n    client_secret: *LITERAL\n",
+    "clients:\n  - name: A\n    client_secret: !!int LITERAL\n",
+    "clients:\n  - name: A\n    client_secret: !LITERAL x\n",
+    "clients:\n  - name: A\n    client_secret: \"LITERAL\\q\"\n",
+    "clients:\n  - name: A\n    client_secret: @LITERAL\n",
+    "clients:\n  - name: A\n    client_secret: `LITERAL`\n",
+    "clients:\n  - name: A\n    client_secret: %LITERAL\n",
+    "clients:\n  - name: A\n    client_secret: |x\n      LITERAL\n",
+    "clients:\n  - name: A\n    client_secret: |\n      LITERAL\n    wrong\n",
+    "clients:\n  - name: A\n    client_secret:\n      LITERAL\n      app_type: spa\n",
+    "clients:\n  - name: A\n    client_secret: LITERAL ${{ \n",
+    "clients:\n  - name: A\n    client_secret: ${{ \"LITERAL\" + }}\n",
+    "clients:\n  - name: A\n    client_secret: ${{ 'LITERAL' | nofilter }}\n",
+    "clients:\n  - name: A\n    client_secret: LITERAL ##NOT_DEFINED##\n",
+    "clients:\n  - name: A\n    client_secrte: LITERAL\n",
+    "clients:\n  - name: A\n    clientSecret: LITERAL\n",
+    "clients:\n  - { name: A, client_secret: LITERAL, app_type: wrong }\n",
+    "clients:\n  - { name: A, app_type: wrong, client_secret: LITERAL }\n",
+    "clients:\n  - { client_secret: LITERAL }\n",
+    "clients:\n  client_secret: LITERAL\n",
+    "client:\n  - { client_secret: LITERAL }\n",
+    "clients: client_secret LITERAL\n  x: y\n",
+    "resourceServers:\n  - { name: A, signing_secret: LITERAL }\n",
+    "resourceServers:\n  - identifier: a\n    token_encryption:\n      encryption_key:\n        pem: |\n          -----BEGIN PUBLIC KEY-----\n          LITERAL\n          -----END PUBLIC KEY-----\n       x: y\n",
+    "resourceServers:\n  - identifier: a\n    token_encryption:\n      encryption_key:\n        pem: LITERAL\n",
+    "clients:\n  - name: \"x ##AT## y\"\n",
+    "clients:\n  - name: A\n    is_first_party: ##HASH##\n    app_type: ##HASH##\n",
+    "clients:\n  - name: A\n    is_first_party: ${{ env.EXPRESSION }}\n    app_type: \"${{ env.EXPRESSION }}\"\n",
+    "clients:\n  - name: A\n    is_first_party: ${{ HASH[0:12] }}\n    app_type: ${{ KEPT | upper }}\n",
+    "clients:\n  - name: A\n    grant_types: ${{ [HASH, KEPT] }}\n    callbacks: { a: @@AT@@ }\n",
+    "clients:\n  - name: A\n    description: ${{ HASH + 1 }} ${{ KEPT / 2 }}\n",
+    "clients:\n  - name: A\n    description: ${{ HASH.missing.more }} ${{ KEPT | round }}\n",
+    "clients:\n  - name: A\n    ##HASH##: 1\n    app_type: wrong\n",
+    "##HASH##: [1]\n@@AT@@: 1\n",
+    "clients:\n  - { name: A }\n  - { name: A, ##HASH##: @@AT@@, ##HASH##: 2 }\n",
+    "clients: [{ name: A }]\nresourceServers: []\nclientGrants:\n  - { client_id: ##HASH##, audience: \"https://${{ KEPT }}\", scope: [##HASH##] }\n",
+    "clients:\n  - &a { name: A, client_secret: LITERAL }\n  - *a\n  - { <<: *b, client_secret: LITERAL }\n",
+];
+
+#[test]
+fn no_error_on_a_line_with_a_secret_shows_it() {
+    let mut watch = project();
+    let literal = watch.canaries[4].value.clone();
+    for text in BROKEN {
+        watch.write("tenant.yaml", text.replace("LITERAL", &literal));
+        let found = watch.leaks.len();
+        let codes: Vec<i32> = [&["validate"][..], &["render", "-vvv"], &["plan", "-vvv", "--out", "broken.plan"]]
+            .into_iter()
+            .map(|arguments| watch.run(arguments).0)
+            .collect();
+        assert_eq!((codes[0], codes[2]), (1, 1), "{text}");
+        for leak in &mut watch.leaks[found..] {
+            *leak = format!("{text:?}: {leak}");
+        }
+    }
+    watch.finish();
+}
+
+#[test]
+fn no_secret_of_the_project_file_or_a_keywords_file_is_shown_by_its_errors() {
+    let mut watch = project();
+    let literal = watch.canaries[3].value.clone();
+    for text in [
+        "version: 1\nkeywords:\n  KEPT: { value: \"LITERAL\", secret: ture }\n",
+        "version: 1\nkeywords:\n  KEPT: { value: \"LITERAL\", secret: true, x: 1 }\nenvironments: {}\n",
+        "version: 1\nkeywords:\n  KEPT: { value: \"LITERAL, secret: true }\n",
+        "version: 1\nkeywords: { KEPT: { value: LITERAL, secret: true } ]\n",
+        "version: 1\nenvironments:\n  dev: { tenant: sandbox, credentials: { client_secret: LITERAL } }\n",
+        "version: 1\nenvironments:\n  dev:\n    tenant: sandbox\n    credentials:\n      client_secret: LITERAL\n",
+        "version: 1\nenvironments:\n  dev:\n    tenant: sandbox\n    credentials:\n      client_secret: \"LITERAL\n",
+        "version: 1\nenvironments:\n  dev:\n    tenant: sandbox\n    credentials:\n      access_token: [LITERAL]\n",
+    ] {
+        watch.write("tenantctl.yaml", text.replace("LITERAL", &literal));
+        let (code, said) = watch.run(&["validate", "-vvv"]);
+        assert_eq!(code, 1, "{text}: {said}");
+    }
+    watch.finish();
+}
+
+#[test]
+fn an_answer_that_quotes_a_secret_is_shown_without_it() {
+    let mut watch = with_a_past();
+    let literal = watch.canaries[4].value.clone();
+    watch.write(
+        "tenant.yaml",
+        format!(
+            "clients:\n  - {{ name: Keyword, \"##HASH##\": 1, callbacks: [@@AT@@] }}\n  - {{ name: Other, client_secret: {literal} }}\n  \
+             - {{ name: Quoted, \"{literal}\": 1 }}\n"
+        ),
+    );
+    let (code, text) = watch.run(&["apply", "--yes", "-vvv"]);
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("Additional properties not allowed: (sensitive)"), "{text}");
+    watch.finish();
+}
+
+#[test]
+fn a_secret_that_became_part_of_a_name_is_in_no_output_and_no_saved_plan() {
+    let mut watch = project();
+    watch.write(
+        "tenant.yaml",
+        "resourceServers:\n  - { name: x, identifier: \"https://${{ KEPT | length }}.##HASH##\", scopes: [{ value: \"##HASH##\" }] }\n\
+         clients:\n  - { name: \"n ##HASH##\", description: one }\nclientGrants:\n  - client_id: \"n ##HASH##\"\n    \
+         audience: \"https://${{ KEPT | length }}.##HASH##\"\n    scope: [\"##HASH##\"]\n",
+    );
+    for arguments in [
+        &["validate", "-vvv"][..],
+        &["plan", "--out", "a.plan", "-vvv"],
+        &["plan", "--format", "json"],
+        &["plan", "--format", "markdown"],
+        &["apply", "--yes", "-vvv", "a.plan"],
+        &["plan", "--format", "json"],
+    ] {
+        let (code, text) = watch.run(arguments);
+        assert_eq!(code, 0, "{arguments:?}: {text}");
+    }
+    watch.finish();
+}
+
+#[test]
+fn an_export_holds_no_secret_of_the_tenant() {
+    let mut watch = project();
+    let [client, signing] = [watch.canaries[4].value.clone(), watch.canaries[5].value.clone()];
+    watch.write(
+        "tenant.yaml",
+        format!(
+            "clients:\n  - name: A\n    client_secret: {client}\n    addons: {{ azure_sb: {{ sasKey: {client} }}, wams: {{ masterkey: ##HASH## }} }}\n\
+             resourceServers:\n  - {{ name: L, identifier: https://l.example, signing_alg: HS256, signing_secret: {signing} }}\n"
+        ),
+    );
+    for arguments in [&["apply", "--yes", "-vvv"][..], &["export", "--out", "out", "--with-ids", "-vvv"]] {
+        let (code, text) = watch.run(arguments);
+        assert_eq!(code, 0, "{arguments:?}: {text}");
+    }
+    let main = fs::read_to_string(watch.folder.path().join("out/tenant.yaml")).unwrap();
+    assert!(main.contains("https://l.example"), "{main}");
+    watch.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_are_shown_neither_when_they_are_taken_nor_when_they_are_not() {
+    let sandbox = sandbox::start(Options { tls: true, ..Options::default() }).unwrap();
+    let mut watch = project();
+    let secret = sandbox.client_secret.expose_secret().to_owned();
+    watch.canaries.push(Canary::given("client secret of the sandbox", &secret));
+    watch.write("tenantctl.yaml", PROJECT.replace("tenant: sandbox", &format!("tenant: \"{}\"", sandbox.domain)));
+    watch.write("ca.pem", sandbox.ca.clone().unwrap());
+    let key = watch.canaries[8].value.clone();
+    watch.write("key.pem", format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n"));
+    let [token, wrong] = [watch.canaries[9].value.clone(), watch.canaries[10].value.clone()];
+    let id = sandbox.client_id.clone();
+    let ways = [
+        (0, vec![("AUTH0_CLIENT_ID", id.clone()), ("AUTH0_CLIENT_SECRET", secret)]),
+        (1, vec![("AUTH0_CLIENT_ID", id.clone()), ("AUTH0_CLIENT_SECRET", wrong.clone())]),
+        (1, vec![("AUTH0_CLIENT_ID", wrong.clone()), ("AUTH0_CLIENT_SECRET", wrong)]),
+        (1, vec![("AUTH0_CLIENT_ID", id), ("AUTH0_CLIENT_SIGNING_KEY_PATH", "key.pem".to_owned())]),
+        (1, vec![("AUTH0_ACCESS_TOKEN", token)]),
+    ];
+    let variables = watch.variables.clone();
+    for (expected, way) in ways {
+        watch.variables = variables.clone();
+        watch.variables.extend(way);
+        for arguments in [
+            &["plan", "-vvv", "--ca-bundle", "ca.pem"][..],
+            &["plan", "-vvv"],
+            &["apply", "--yes", "-vvv", "--ca-bundle", "ca.pem"],
+            &["export", "--only", "tenant", "--out", "out", "-vvv", "--ca-bundle", "ca.pem"],
+        ] {
+            let (code, text) = watch.run(arguments);
+            let is_trusted = arguments.contains(&"--ca-bundle");
+            assert_eq!(code, if is_trusted { expected } else { 1 }, "{arguments:?}: {text}");
+        }
     }
     watch.finish();
 }

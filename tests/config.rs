@@ -253,7 +253,7 @@ fn bad_files_give_problems_with_a_place() {
         ("a quote is never closed", b"clients:\n  - name: \"A\n".to_vec()),
         ("tenant.yaml:3:5 the key `name` stands twice in this map", b"clients:\n  - name: A\n    name: B\n".to_vec()),
         ("tenant.yaml:1:15 the tag `!foo` is not known", b"clients: !foo []\n".to_vec()),
-        ("tenant.yaml:1:10 the alias `*x` has no anchor `&x` above it", b"clients: *x\n".to_vec()),
+        ("tenant.yaml:1:10 an alias has no anchor above it", b"clients: *x\n".to_vec()),
         ("tenant.yaml:1:1 a key must be a text, not a list", b"[a]: 1\n".to_vec()),
         ("tenant.yaml:1:1 `clinets` is no kind of resource", b"clinets: []\n".to_vec()),
         ("a second document starts here", b"clients: []\n---\ntenant: {}\n".to_vec()),

@@ -130,6 +130,10 @@ fn unanswered(call: &str, url: &str, error: &reqwest::Error) -> Exchange {
         let hint = "if it is signed by an authority of your own, name its certificate with --ca-bundle FILE";
         return unsent(format!("the certificate of `{host}` is not trusted"), hint, false);
     }
+    if why.contains("InvalidContentType") {
+        let hint = "a tenant is reached by HTTPS; a sandbox serves it with `--tls`";
+        return unsent(format!("`{host}` does not speak HTTPS at this port"), hint, false);
+    }
     let hint = "check the network, and HTTPS_PROXY if there is a proxy";
     unsent(format!("can't connect to `{host}`"), hint, true)
 }

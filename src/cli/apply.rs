@@ -10,7 +10,7 @@ use std::process::Command;
 use tokio::sync::watch;
 
 use super::Context;
-use super::session::{Choice, Connected, Consent, Drawn, Session};
+use super::session::{Choice, Connected, Consent, Drawn, Session, hidden};
 use crate::apply::{self, Event, Job, News, Outcome, READ_LAG};
 use crate::error::{Error, Exit};
 use crate::files;
@@ -55,7 +55,8 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     let connected = session.connect(context).await?;
     let mut drawn = session.draw(context, &connected, desired).await?;
     if let Some(saved) = &saved {
-        drawn.planned.plan = saved::confirmed(saved, &drawn.planned.plan)?;
+        drawn.planned.plan =
+            saved::confirmed(saved, &drawn.planned.plan, &hidden(&drawn.planned.plan, &context.secrets))?;
     }
     let exit = carry_out(context, args, &session, &connected, &drawn).await;
     connected.report(context);
@@ -77,7 +78,7 @@ async fn carry_out(
     drawn: &Drawn,
 ) -> Result<Exit, Error> {
     let plan = &drawn.planned.plan;
-    context.ui.result(&plan_text::plan_text(plan, context.ui.style()));
+    context.ui.result(&plan_text::plan_text(&hidden(plan, &context.secrets), context.ui.style()));
     if plan.is_empty() {
         return Ok(Exit::Done);
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::Context;
-use super::session::{Choice, Consent, Session};
+use super::session::{Choice, Consent, Session, hidden};
 use crate::config::settings::{Project, process_variables};
 use crate::error::{Error, Exit};
 use crate::files::{self, Mode};
@@ -73,7 +73,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
 async fn one(context: &Context, args: &Args, mut session: Session) -> Result<Exit, Error> {
     let desired = session.load(context)?;
     let connected = session.connect(context).await?;
-    let plan = session.draw(context, &connected, desired).await?.planned.plan;
+    let plan = hidden(&session.draw(context, &connected, desired).await?.planned.plan, &context.secrets);
     connected.report(context);
     connected.close()?;
     if let Some(path) = &args.out {

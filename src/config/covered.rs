@@ -5,11 +5,12 @@
 
 use serde_json::Value;
 
-use super::yaml::{Content, Data, Node};
+use super::yaml::{Content, Data, Node, Span};
 use crate::kinds::Registry;
 use crate::kinds::kind::{Field, Fields, Kind};
-use crate::kinds::secrets::secret_texts;
+use crate::kinds::secrets::{meant, secret_texts};
 use crate::secret::Secrets;
+use crate::text::did_you_mean;
 
 /// Tells the secret texts of the definitions to those who hide them.
 pub(super) fn learn(registry: &Registry, root: &Node, secrets: &Secrets) {
@@ -24,8 +25,8 @@ pub(super) fn learn(registry: &Registry, root: &Node, secrets: &Secrets) {
     }
 }
 
-/// Finds the scalars in secret fields, but for markers without a value.
-pub(super) fn secret_scalars<'n>(registry: &'n Registry, root: &'n Node) -> Vec<&'n Node> {
+/// Finds where scalars in secret fields stand, but for markers without a value.
+pub(super) fn secret_scalars(registry: &Registry, root: &Node) -> Vec<Span> {
     let mut found = Vec::new();
     for (kind, objects) in kinds(registry, root) {
         for object in objects {
@@ -41,24 +42,29 @@ fn kinds<'n>(registry: &'n Registry, root: &'n Node) -> Vec<(&'n Kind, Vec<&'n N
         Data::List(items) => items.iter().collect(),
         Data::Map(_) | Data::Scalar(_) => vec![node],
     };
-    entries.iter().filter_map(|entry| Some((registry.get(&entry.key)?, of(&entry.value)))).collect()
+    let kind = |name: &str| {
+        let names = registry.names();
+        registry.get(name).or_else(|| registry.get(did_you_mean(name, names.iter().copied())?))
+    };
+    entries.iter().filter_map(|entry| Some((kind(&entry.key)?, of(&entry.value)))).collect()
 }
 
-fn members<'n>(fields: &Fields, node: &'n Node, found: &mut Vec<&'n Node>) {
+fn members(fields: &Fields, node: &Node, found: &mut Vec<Span>) {
     let Data::Map(entries) = &*node.data else { return };
     for entry in entries {
-        if let Some(field) = fields.find(&entry.key) {
+        if let Some(field) = meant(fields, &entry.key) {
             value(field, &entry.value, found);
         }
     }
 }
 
-fn value<'n>(field: &Field, node: &'n Node, found: &mut Vec<&'n Node>) {
+fn value(field: &Field, node: &Node, found: &mut Vec<Span>) {
     match &*node.data {
-        _ if field.secret => all(node, found),
+        _ if field.secret => all(&field.fields, node, found),
         Data::Map(_) => members(&field.fields, node, found),
         Data::List(items) => {
-            for (field, item) in items.iter().filter_map(|item| Some((field.items.as_ref()?, item))) {
+            let Some(field) = field.items.as_deref() else { return };
+            for item in items {
                 value(field, item, found);
             }
         }
@@ -66,11 +72,17 @@ fn value<'n>(field: &Field, node: &'n Node, found: &mut Vec<&'n Node>) {
     }
 }
 
-fn all<'n>(node: &'n Node, found: &mut Vec<&'n Node>) {
+fn all(fields: &Fields, node: &Node, found: &mut Vec<Span>) {
     match &*node.data {
         Data::Scalar(scalar) if matches!(scalar.content, Content::Missing(_)) => {}
-        Data::Scalar(_) => found.push(node),
-        Data::List(items) => items.iter().for_each(|item| all(item, found)),
-        Data::Map(entries) => entries.iter().for_each(|entry| all(&entry.value, found)),
+        Data::Scalar(_) => found.push(node.span.clone()),
+        Data::List(items) => items.iter().for_each(|item| all(fields, item, found)),
+        Data::Map(entries) => {
+            for entry in entries {
+                // Braces in a secret that nobody put in quotes make a key of it.
+                found.extend(fields.is_empty().then(|| entry.span.clone()));
+                all(fields, &entry.value, found);
+            }
+        }
     }
 }

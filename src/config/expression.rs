@@ -4,9 +4,11 @@
 //! hides its traps: a missing name evaluates to undefined without an error, and its rendering is
 //! Python's, so values are taken as values and never rendered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use minijinja::value::{Serde, Value as Computed, ValueKind};
+use minijinja::value::{Object, Serde, Value as Computed, ValueKind};
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::{Map, Value};
 
@@ -36,11 +38,33 @@ pub enum Failure {
     Wrong(String, Option<std::ops::Range<usize>>),
 }
 
+/// What expressions see, with a note of what they looked at: the names that the compiler finds in an
+/// expression lack those within a slice, and one that is missed would let a secret through.
+struct Context {
+    values: BTreeMap<String, Computed>,
+    seen: Mutex<BTreeSet<String>>,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Context(***)")
+    }
+}
+
+impl Object for Context {
+    fn get_value(self: &Arc<Self>, key: &Computed) -> Option<Computed> {
+        let name = key.as_str()?;
+        let value = self.values.get(name)?;
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+        Some(value.clone())
+    }
+}
+
 /// Computes expressions for one environment.
 #[derive(Debug)]
 pub struct Evaluator<'k> {
     engine: Environment<'static>,
-    context: Computed,
+    context: Arc<Context>,
     keywords: &'k Keywords,
     variables: &'k Variables,
 }
@@ -54,9 +78,12 @@ impl<'k> Evaluator<'k> {
         engine.set_debug(true);
         let known = keywords
             .iter()
-            .filter_map(|(name, keyword)| keyword.value.as_ref().map(|value| (name, Computed::from(Serde(value)))))
-            .chain([(ENV, Computed::from_pairs(variables.iter()))]);
-        Self { engine, context: Computed::from_pairs(known), keywords, variables }
+            .filter_map(|(name, keyword)| {
+                keyword.value.as_ref().map(|value| (name.to_owned(), Computed::from(Serde(value))))
+            })
+            .chain([(ENV.to_owned(), Computed::from_pairs(variables.iter()))]);
+        let context = Context { values: known.collect(), seen: Mutex::default() };
+        Self { engine, context: Arc::new(context), keywords, variables }
     }
 
     /// Computes an expression; the names that it used are added to `used`.
@@ -76,10 +103,13 @@ impl<'k> Evaluator<'k> {
         let roots: BTreeSet<&str> = names.iter().map(|name| name.split('.').next().unwrap_or(name)).collect();
         used.extend(names.iter().cloned());
         used.extend(roots.iter().map(|root| (*root).to_owned()));
-        let is_secret = |root: &&str| self.keywords.get(root).is_some_and(|keyword| keyword.is_secret);
-        let is_sensitive = roots.contains(ENV) || roots.iter().any(is_secret);
         let missing = || self.missing(&names.iter().map(String::as_str).collect());
-        match expression.eval(&self.context) {
+        let result = expression.eval(Computed::from_dyn_object(Arc::clone(&self.context)));
+        let seen = std::mem::take(&mut *self.context.seen.lock().unwrap_or_else(PoisonError::into_inner));
+        let is_secret = |root: &str| root == ENV || self.keywords.get(root).is_some_and(|keyword| keyword.is_secret);
+        let is_sensitive = roots.iter().copied().chain(seen.iter().map(String::as_str)).any(is_secret);
+        used.extend(seen);
+        match result {
             Err(error) => Err(missing().unwrap_or_else(|| wrong(&error))),
             Ok(value) => match json(&value) {
                 Some(value) => Ok(Outcome { value, is_sensitive }),

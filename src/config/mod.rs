@@ -105,10 +105,8 @@ pub fn render(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Re
     }
     let text = read.substituted.text();
     let secret = read.root.as_ref().map_or_else(Vec::new, |root| covered::secret_scalars(registry, root));
-    let mut parts: Vec<(std::ops::Range<usize>, String)> = secret
-        .into_iter()
-        .map(|node| (fill::block_start(text, node.span.start)..node.span.end, MASK.to_owned()))
-        .collect();
+    let mut parts: Vec<(std::ops::Range<usize>, String)> =
+        secret.into_iter().map(|span| (fill::block_start(text, span.start)..span.end, MASK.to_owned())).collect();
     let is_covered = |range: &std::ops::Range<usize>, parts: &[(std::ops::Range<usize>, String)]| {
         parts.iter().any(|(part, _)| part.start <= range.start && range.end <= part.end)
     };

@@ -294,8 +294,11 @@ impl<'r> Builder<'r> {
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(&span),
             Event::Alias(id) => self.alias(id, span),
-            Event::UnresolvedAlias(name) => {
-                self.error(format!("the alias `*{name}` has no anchor `&{name}` above it"), &span);
+            Event::UnresolvedAlias(_) => {
+                // Not by name: it can be a secret that nobody put in quotes.
+                let origin = self.reading.origin(&span);
+                let problem = Problem::error("an alias has no anchor above it").at(Some(origin));
+                self.problems.push(problem.hint("put a text that begins with `*` in quotes"));
                 self.place(leaf(Scalar::broken(), span));
             }
             _ => {}
@@ -356,7 +359,9 @@ impl<'r> Builder<'r> {
                 }
             },
             Some(tag) => tagged(tag, text).or_else(|| {
-                self.error(format!("the tag `{tag}` is not known, or does not fit `{shown}`"), span);
+                let origin = self.reading.origin(span);
+                let problem = Problem::error("the tag is not known, or does not fit its value").at(Some(origin));
+                self.problems.push(problem.hint("put a text that begins with `!` in quotes"));
                 None
             }),
         };

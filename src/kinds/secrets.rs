@@ -6,11 +6,24 @@
 use serde_json::{Map, Value};
 
 use super::kind::{Field, Fields};
+use crate::text::did_you_mean;
 
 /// Shorter texts of a secret field are words that stand elsewhere too.
 const SHORTEST: usize = 8;
 /// In a secret object stand names and algorithms beside keys.
 const SHORTEST_INSIDE: usize = 16;
+
+/// A slip makes a name so many bytes longer or shorter at most.
+pub const SLIPS: usize = 2;
+
+/// Finds a field by its name, or the secret one that a misspelt name must have meant.
+#[must_use]
+pub fn meant<'f>(fields: &'f Fields, name: &str) -> Option<&'f Field> {
+    fields.find(name).or_else(|| {
+        let near = did_you_mean(name, fields.iter().map(|field| field.name.as_str()))?;
+        fields.get(near).filter(|field| field.secret && near.len().abs_diff(name.len()) <= SLIPS)
+    })
+}
 
 /// Collects the secret texts of an object.
 #[must_use]
@@ -22,7 +35,7 @@ pub fn secret_texts<'v>(fields: &Fields, object: &'v Map<String, Value>) -> Vec<
 
 fn members<'v>(fields: &Fields, object: &'v Map<String, Value>, is_inside: bool, texts: &mut Vec<&'v str>) {
     for (name, value) in object {
-        match fields.find(name) {
+        match meant(fields, name) {
             Some(field) => of(field, value, is_inside, texts),
             None if is_inside => all(value, SHORTEST_INSIDE, texts),
             None => {}

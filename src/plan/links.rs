@@ -12,7 +12,6 @@ use crate::error::{Origin, Problem};
 use crate::kinds::Registry;
 use crate::kinds::check::label;
 use crate::kinds::kind::{Kind, Reference, at};
-use crate::secret::MASK;
 use crate::tenant::names::{Meaning, Names, references};
 use crate::tenant::{Address, Object, Tenant};
 use crate::text::did_you_mean;
@@ -152,7 +151,7 @@ impl Links<'_> {
             ),
             None => kind.name.clone(),
         };
-        let shown = if object.provenance.is_sensitive(pointer) { MASK } else { text };
+        let shown = if object.provenance.is_sensitive(pointer) { "***" } else { text };
         let message = format!("{}: `{what}` refers to {where_to} `{shown}`", object.address);
         if self.is_left_out(kind, reference, text) {
             let hint = "let `--only` and `--exclude`, and those of the project file, leave both out or none";

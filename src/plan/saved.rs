@@ -12,11 +12,11 @@ pub fn adopt(saved: &Plan, policy: &mut Policy) {
 
 /// Gives the saved changes, if each is still what a plan of now would do.
 ///
-/// Other changes that a plan of now has don't matter, and are not applied.
+/// `shown` is the plan of now as a file holds it: with what is secret hidden, in names too. Other changes that a plan of now has don't matter, and are not applied.
 ///
 /// # Errors
 /// A refusal that says what is not as it was.
-pub fn confirmed(saved: &Plan, now: &Plan) -> Result<Plan, Error> {
+pub fn confirmed(saved: &Plan, now: &Plan, shown: &Plan) -> Result<Plan, Error> {
     let stale = |what: String| {
         Error::refused(format!("the saved plan is stale: {what}"))
             .hint("make a new one with `tenantctl plan --out FILE`")
@@ -36,11 +36,11 @@ pub fn confirmed(saved: &Plan, now: &Plan) -> Result<Plan, Error> {
     }
     let mut changes = Vec::new();
     for wanted in &saved.changes {
-        let named = || now.changes.iter().filter(|change| change.address() == wanted.address());
+        let named = || now.changes.iter().zip(&shown.changes).filter(|(_, shown)| shown.address() == wanted.address());
         // Two objects can have one name.
-        let is_it = |change: &&Change| change.action == wanted.action && change.id == wanted.id;
+        let is_it = |(change, _): &(&Change, &Change)| change.action == wanted.action && change.id == wanted.id;
         match named().find(is_it).or_else(|| named().next()) {
-            Some(found) if is_same(wanted, found) => changes.push(found.clone()),
+            Some((found, shown)) if is_same(wanted, shown) => changes.push(found.clone()),
             Some(_) => return Err(stale(format!("{} changed in the tenant since", wanted.address()))),
             None => return Err(stale(format!("{} is no longer to be changed so", wanted.address()))),
         }

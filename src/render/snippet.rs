@@ -9,15 +9,22 @@ use std::ops::Range;
 use crate::error::Origin;
 use crate::kinds::Registry;
 use crate::kinds::kind::{Field, Fields};
+use crate::kinds::secrets::SLIPS;
 use crate::secret::{MASK, Secrets};
+use crate::text::did_you_mean;
 
 /// The most characters of a line that are shown.
 const WIDEST: usize = 100;
+
+/// Shorter names are not compared with misspelt ones.
+const SHORTEST: usize = 6;
 
 /// What is never shown of a file: the values of secret fields, by name, and the secrets of this run.
 #[derive(Debug, Clone, Default)]
 pub struct Cover {
     names: Vec<String>,
+    /// The names of other fields.
+    known: Vec<String>,
     secrets: Secrets,
 }
 
@@ -25,33 +32,46 @@ impl Cover {
     /// Collects the names from the declarations.
     #[must_use]
     pub fn of(registry: &Registry, secrets: Secrets) -> Self {
-        fn walk(fields: &Fields, names: &mut Vec<String>) {
+        fn walk(fields: &Fields, lists: &mut [Vec<String>; 2]) {
             for field in fields {
-                if field.secret {
-                    names.push(field.name.clone());
-                    names.extend(field.alias.iter().cloned());
-                    names.extend(field.convert.iter().map(|convert| convert.wire.clone()));
-                }
-                walk(&field.fields, names);
+                let names = &mut lists[usize::from(!field.secret)];
+                names.push(field.name.clone());
+                names.extend(field.alias.iter().cloned());
+                names.extend(field.convert.iter().map(|convert| convert.wire.clone()));
+                walk(&field.fields, lists);
                 let items: Option<&Field> = field.items.as_deref();
-                walk_items(items, names);
+                walk_items(items, lists);
             }
         }
-        fn walk_items(items: Option<&Field>, names: &mut Vec<String>) {
+        fn walk_items(items: Option<&Field>, lists: &mut [Vec<String>; 2]) {
             if let Some(items) = items {
-                walk(&items.fields, names);
-                walk_items(items.items.as_deref(), names);
+                walk(&items.fields, lists);
+                walk_items(items.items.as_deref(), lists);
             }
         }
-        let mut names = Vec::new();
-        registry.iter().for_each(|kind| walk(&kind.fields, &mut names));
-        names.sort();
-        names.dedup();
-        Self { names, secrets }
+        let mut lists = [Vec::new(), Vec::new()];
+        registry.iter().for_each(|kind| walk(&kind.fields, &mut lists));
+        for names in &mut lists {
+            names.sort();
+            names.dedup();
+        }
+        let [names, known] = lists;
+        Self { names, known, secrets }
     }
 
+    /// Tells whether a name is that of a secret field, or can only have been meant for one.
     fn has(&self, name: &str) -> bool {
-        self.names.binary_search_by(|known| known.as_str().cmp(name)).is_ok()
+        let is_in = |names: &[String]| names.binary_search_by(|known| known.as_str().cmp(name)).is_ok();
+        if is_in(&self.names) {
+            return true;
+        }
+        let all = || self.names.iter().chain(&self.known).map(String::as_str);
+        let near = || did_you_mean(name, all().filter(|known| known.len() >= SHORTEST));
+        !is_in(&self.known)
+            && name.len() >= SHORTEST
+            && near().is_some_and(|near| {
+                near.len().abs_diff(name.len()) <= SLIPS && self.names.iter().any(|known| known == near)
+            })
     }
 }
 
@@ -98,7 +118,9 @@ fn masked(text: &str, first: usize, line: &str, span: Range<usize>, cover: &Cove
     let from = if is_inside_pem(&text[..first]) || is_inside_secret(&text[..first], line, cover) {
         Some(indent)
     } else {
-        let value = keys(line).find(|(name, _)| cover.has(name)).map(|(_, colon)| colon + 1);
+        let is_pair = is_beside_secret(text, first, line);
+        let value = keys(line).find(|(name, _)| cover.has(name) || is_pair && *name == "value");
+        let value = value.map(|(_, colon)| colon + 1);
         [value, line.find("-----BEGIN ")].into_iter().flatten().min()
     };
     // Nothing but blanks after the colon: the value stands on the lines below.
@@ -123,6 +145,15 @@ fn hidden(line: String, span: Range<usize>, secrets: &Secrets) -> (String, Range
     let start = if shown.starts_with(&before) { before.len() } else { 0 };
     let end = if shown.ends_with(&after) { shown.len() - after.len() } else { shown.len() };
     (shown, start..end.max(start))
+}
+
+/// Tells whether a line, the one above or the one below speaks of `secret`, as the definition of a
+/// secret keyword does: its value is masked in a file that can't be parsed too.
+fn is_beside_secret(text: &str, first: usize, line: &str) -> bool {
+    let above = text[..first].trim_end_matches(['\r', '\n']);
+    let above = &above[above.rfind('\n').map_or(0, |at| at + 1)..];
+    let below = text[first + line.len()..].trim_start_matches(['\r', '\n']).lines().next().unwrap_or_default();
+    [above, line, below].into_iter().any(|line| keys(line).any(|(name, _)| name == "secret"))
 }
 
 fn is_inside_pem(before: &str) -> bool {
