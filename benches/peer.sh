@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # The same job by the Deploy CLI and by tenantctl, against the same sandbox over TLS, where every
 # answer takes 50 ms: an unchanged tenant with 200 applications, 50 APIs and 300 grants. Prints the
-# median of three runs and the ratio; asserts nothing. Needs npm.
+# median of RUNS runs (one by default) and the ratio; asserts nothing. Needs npm.
 set -eu
 cd "$(dirname "$0")/.."
 version=8.44.0
+runs=${RUNS:-1}
 peer=${TENANTCTL_PEER:-target/peer}
 [ -x "$peer/node_modules/.bin/a0deploy" ] || npm install --silent --no-fund --no-audit --prefix "$peer" "auth0-deploy-cli@$version"
 cargo build --quiet
@@ -44,15 +45,15 @@ Y
 ours() { local verb=$1; shift; "$TENANTCTL_BIN" "$verb" -C "$work" -e sandbox --ca-bundle "$CA" "$@"; }
 theirs() { "$peer/node_modules/.bin/a0deploy" "$@"; }
 
-# The median of three runs, in milliseconds.
+# The median of the runs, in milliseconds.
 median() {
-  for _ in 1 2 3; do
+  for _ in $(seq "$runs"); do
     local start end
     start=$(date +%s%N)
     "$@" >>"$work/log" 2>&1 || { tail -20 "$work/log" >&2; return 1; }
     end=$(date +%s%N)
     echo $(((end - start) / 1000000))
-  done | sort -n | sed -n 2p
+  done | sort -n | sed -n "$((runs / 2 + 1))p"
 }
 
 row() {

@@ -38,13 +38,13 @@ fn planning(bencher: Bencher, desired: &Kinds, tenant: &Kinds) {
     bencher.bench(|| plan(Registry::builtin(), divan::black_box(&desired), divan::black_box(&live), &policy).is_ok());
 }
 
-#[divan::bench(args = SIZES, sample_count = 20)]
+#[divan::bench(args = SIZES, sample_count = 5, sample_size = 1)]
 fn plan_of_an_equal_tenant(bencher: Bencher, (clients, apis, grants): (usize, usize, usize)) {
     let kinds = large(clients, apis, grants);
     planning(bencher, &kinds, &kinds);
 }
 
-#[divan::bench(args = SIZES, sample_count = 20)]
+#[divan::bench(args = SIZES, sample_count = 5, sample_size = 1)]
 fn plan_of_one_change_in_a_hundred(bencher: Bencher, (clients, apis, grants): (usize, usize, usize)) {
     let kinds = large(clients, apis, grants);
     planning(bencher, &with_changes(kinds.clone()), &kinds);

@@ -1,5 +1,7 @@
 //! Which live object a definition means: by pin, by a declared move, then by identity.
 
+use serde_json::Value;
+
 use super::Moved;
 use crate::error::Problem;
 use crate::kinds::kind::Kind;
@@ -37,17 +39,21 @@ pub fn pair(kind: &Kind, desired: &Object, live: &[Object], moved: &[Moved]) -> 
 }
 
 fn same_identity(kind: &Kind, desired: &Object, live: &[Object]) -> Vec<usize> {
-    let key = |object: &Object| {
-        let identity = identity_of(kind, &object.value)?;
-        let value = |name: &String| {
-            let field = kind.fields.get(name);
-            let value = object.value.get(name).or_else(|| field?.default.as_ref());
-            value.map(ToString::to_string).unwrap_or_default()
-        };
-        Some((identity.fields.clone(), identity.fields.iter().map(value).collect::<Vec<_>>()))
+    let value = |object: &'_ Object, name: &String| {
+        object.value.get(name).or_else(|| kind.fields.get(name)?.default.as_ref()).cloned().unwrap_or_default()
     };
-    let Some(wanted) = key(desired) else { return Vec::new() };
-    (0..live.len()).filter(|at| key(&live[*at]).as_ref() == Some(&wanted)).collect()
+    let Some(identity) = identity_of(kind, &desired.value) else { return Vec::new() };
+    let wanted: Vec<Value> = identity.fields.iter().map(|name| value(desired, name)).collect();
+    // Goes through every live object for every definition, so it makes no texts of them.
+    let is_same = |(name, wanted): (&String, &Value), object: &Object| match object.value.get(name) {
+        Some(found) => found == wanted,
+        None => value(object, name) == *wanted,
+    };
+    let is_it = |object: &Object| {
+        identity.fields.iter().zip(&wanted).all(|part| is_same(part, object))
+            && identity_of(kind, &object.value).is_some_and(|other| other.fields == identity.fields)
+    };
+    (0..live.len()).filter(|at| is_it(&live[*at])).collect()
 }
 
 fn ambiguous(kind: &Kind, desired: &Object, live: &[Object], places: &[usize]) -> Problem {
