@@ -107,10 +107,10 @@ fn without_ports(text: &str, host: &str) -> String {
 
 /// Ids that the sandbox makes: 32 letters and digits, 24 hex digits, or a prefix and 16.
 fn is_id(word: &str) -> bool {
-    let has_digit = word.bytes().any(|b| b.is_ascii_digit());
+    let is_hex = word.bytes().all(|b| b.is_ascii_hexdigit());
     match word.split_once('_') {
         Some((prefix, rest)) => ["cgr", "cd"].contains(&prefix) && rest.len() == 16,
-        None => has_digit && (word.len() == 32 || word.len() == 24 && word.bytes().all(|b| b.is_ascii_hexdigit())),
+        None => word.len() == 32 || word.len() == 24 && is_hex,
     }
 }
 
