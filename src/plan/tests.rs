@@ -489,6 +489,10 @@ fn a_kind_that_can_not_be_read_stops_the_plan() {
     let desired = Desired { tenant: tenant(&json!({"customDomains": []})), digest: String::new() };
     let problems = plan(Registry::builtin(), &desired, &live, &Policy::default()).unwrap_err();
     assert!(format!("{problems:?}").contains("can't be read: upgrade"));
+    live.unreadable.insert("tenant".into(), "the token lacks the scope read:tenant_settings".into());
+    let desired = Desired { tenant: tenant(&json!({"tenant": [{"friendly_name": "x"}]})), digest: String::new() };
+    let problems = plan(Registry::builtin(), &desired, &live, &Policy::default()).unwrap_err();
+    assert_eq!(problems.clone().sorted().len(), 1, "that it is not there is not known: {problems:?}");
 }
 
 #[test]
