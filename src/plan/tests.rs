@@ -455,8 +455,10 @@ fn two_definitions_of_one_name_change_each_the_object_that_it_pins() {
     let mut referring = desired.clone();
     referring["resourceServers"] = json!([{"identifier": API}]);
     referring["clientGrants"] = json!([{"client_id": "A", "audience": API, "scope": []}]);
-    let problems = planned_with(&referring, &live, &Policy::default()).unwrap_err();
-    assert!(format!("{problems:?}").contains("has 2 of that name"), "{problems:?}");
+    for live in [&live, &json!({"clients": [live["clients"][1], live["clients"][0]]})] {
+        let problems = planned_with(&referring, live, &Policy::default()).unwrap_err();
+        assert!(format!("{problems:?}").contains("has 2 of that name: c1, c2"), "{problems:?}");
+    }
 }
 
 #[test]
