@@ -113,12 +113,18 @@ impl Failure {
     /// Makes the failure of an answer that is no JSON.
     #[must_use]
     pub fn not_the_api(call: &str, status: u16, text: &str) -> Self {
-        let what = if looks_like_html(text) { "an HTML page" } else { "something that is not JSON" };
+        let is_cut = text.trim_start().starts_with(['{', '[']);
+        let what = match text {
+            text if looks_like_html(text) => "an HTML page",
+            _ if is_cut => "JSON that breaks off",
+            _ => "something that is not JSON",
+        };
         let cause = if status < 400 { Cause::Unknown } else { cause_of(status) };
         let failure = Self::new(call, cause, format!("the answer {status} is {what}"));
         let failure = Self { status: Some(status), ..failure };
         match status {
             500.. => failure.hint("the tenant, or a proxy before it, is in trouble: try again later"),
+            _ if is_cut => failure.hint("the tenant, or a proxy before it, is in trouble: try again later"),
             _ => failure.hint(
                 "this does not look like an Auth0 tenant: check the tenant's domain, and the proxy if there is one",
             ),
@@ -265,6 +271,8 @@ mod tests {
     #[test]
     fn a_page_of_html_is_not_an_auth0_tenant() {
         let failure = Failure::answered("GET /clients", 200, &Body::Text("<!doctype html>".to_owned()));
+        let cut = Failure::not_the_api("GET /clients", 200, "{\"clients\": [{\"na");
+        assert_eq!(cut.to_string(), "GET /clients: the answer 200 is JSON that breaks off");
         assert_eq!(failure.to_string(), "GET /clients: the answer 200 is an HTML page");
         assert!(failure.hint.unwrap().contains("does not look like an Auth0 tenant"));
     }

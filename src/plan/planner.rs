@@ -59,7 +59,7 @@ pub fn plan(registry: &Registry, desired: &Desired, live: &Tenant, policy: &Poli
         problems: Problems::default(),
         replaced: BTreeSet::new(),
     };
-    for kind in registry.in_order() {
+    for kind in registry.in_order().filter(|kind| !live.unreadable.contains_key(&kind.name)) {
         planner.kind(kind);
     }
     planner.settle_cascade(registry);

@@ -455,8 +455,10 @@ fn two_definitions_of_one_name_change_each_the_object_that_it_pins() {
     let mut referring = desired.clone();
     referring["resourceServers"] = json!([{"identifier": API}]);
     referring["clientGrants"] = json!([{"client_id": "A", "audience": API, "scope": []}]);
-    let problems = planned_with(&referring, &live, &Policy::default()).unwrap_err();
-    assert!(format!("{problems:?}").contains("has 2 of that name"), "{problems:?}");
+    for live in [&live, &json!({"clients": [live["clients"][1], live["clients"][0]]})] {
+        let problems = planned_with(&referring, live, &Policy::default()).unwrap_err();
+        assert!(format!("{problems:?}").contains("has 2 of that name: c1, c2"), "{problems:?}");
+    }
 }
 
 #[test]
@@ -489,6 +491,10 @@ fn a_kind_that_can_not_be_read_stops_the_plan() {
     let desired = Desired { tenant: tenant(&json!({"customDomains": []})), digest: String::new() };
     let problems = plan(Registry::builtin(), &desired, &live, &Policy::default()).unwrap_err();
     assert!(format!("{problems:?}").contains("can't be read: upgrade"));
+    live.unreadable.insert("tenant".into(), "the token lacks the scope read:tenant_settings".into());
+    let desired = Desired { tenant: tenant(&json!({"tenant": [{"friendly_name": "x"}]})), digest: String::new() };
+    let problems = plan(Registry::builtin(), &desired, &live, &Policy::default()).unwrap_err();
+    assert_eq!(problems.clone().sorted().len(), 1, "that it is not there is not known: {problems:?}");
 }
 
 #[test]

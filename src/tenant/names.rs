@@ -49,6 +49,7 @@ impl Names {
                     book.ids.entry(name).or_default().push(id.clone());
                 }
             }
+            book.ids.values_mut().for_each(|ids| ids.sort());
             for (_, from, to) in moves.iter().filter(|(moved, ..)| *moved == kind.name) {
                 if !book.ids.contains_key(*to)
                     && let Some(ids) = book.ids.remove(*from)
