@@ -14,6 +14,7 @@ pub mod links;
 pub mod pair;
 pub mod planner;
 pub mod policy;
+pub mod references;
 pub mod saved;
 pub mod scope;
 

@@ -1,59 +1,76 @@
 //! Which live object a definition means: by pin, by a declared move, then by identity.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use super::Moved;
 use crate::error::Problem;
 use crate::kinds::kind::Kind;
-use crate::tenant::{Address, Object, identity_of};
+use crate::tenant::{Address, Object, identity_of, part};
 
-/// Finds the live object of a definition, by its place among `live`.
-///
-/// # Errors
-/// Several live objects have the identity, and the definition pins none of them.
-pub fn pair(kind: &Kind, desired: &Object, live: &[Object], moved: &[Moved]) -> Result<Option<usize>, Problem> {
-    if kind.singleton {
-        return Ok((!live.is_empty()).then_some(0));
+/// The live objects of a kind, by what a definition may mean them by.
+#[derive(Debug)]
+pub struct Candidates<'a> {
+    kind: &'a Kind,
+    live: &'a [Object],
+    ids: HashMap<&'a str, usize>,
+    identities: HashMap<String, Vec<usize>>,
+}
+
+impl<'a> Candidates<'a> {
+    /// Goes through the live objects of a kind once.
+    #[must_use]
+    pub fn new(kind: &'a Kind, live: &'a [Object]) -> Self {
+        let mut candidates = Self { kind, live, ids: HashMap::new(), identities: HashMap::new() };
+        for (at, object) in live.iter().enumerate() {
+            if let Some(id) = &object.id {
+                candidates.ids.entry(id).or_insert(at);
+            }
+            if let Some(identity) = identity(kind, object) {
+                candidates.identities.entry(identity).or_default().push(at);
+            }
+        }
+        candidates
     }
-    if let Some(pin) = &desired.id
-        && let Some(at) = live.iter().position(|object| object.id.as_ref() == Some(pin))
-    {
-        return Ok(Some(at));
+
+    /// Finds the live object of a definition, by its place among all.
+    ///
+    /// # Errors
+    /// Several live objects have the identity, and the definition pins none of them.
+    pub fn pair(&self, desired: &Object, moved: &[Moved]) -> Result<Option<usize>, Problem> {
+        if self.kind.singleton {
+            return Ok((!self.live.is_empty()).then_some(0));
+        }
+        if let Some(at) = desired.id.as_deref().and_then(|pin| self.ids.get(pin)) {
+            return Ok(Some(*at));
+        }
+        let same = identity(self.kind, desired).and_then(|identity| self.identities.get(&identity));
+        let origin = moved.iter().find(|moved| moved.kind == self.kind.name && moved.to == desired.address.name);
+        match (same.map(Vec::as_slice), origin) {
+            (Some([at]), _) => Ok(Some(*at)),
+            (Some(several), _) => Err(ambiguous(self.kind, desired, self.live, several)),
+            (None, None) => Ok(None),
+            (None, Some(moved)) => self.moved_from(desired, &Address::new(&self.kind.name, &moved.from)),
+        }
     }
-    let by_identity = same_identity(kind, desired, live);
-    if by_identity.len() > 1 {
-        return Err(ambiguous(kind, desired, live, &by_identity));
-    }
-    if let Some(at) = by_identity.first() {
-        return Ok(Some(*at));
-    }
-    let origin = moved.iter().find(|moved| moved.kind == kind.name && moved.to == desired.address.name);
-    let Some(moved) = origin else { return Ok(None) };
-    let old = Address::new(&kind.name, &moved.from);
-    let places: Vec<usize> = (0..live.len()).filter(|at| live[*at].address == old).collect();
-    match places.as_slice() {
-        [] => Ok(None),
-        [at] => Ok(Some(*at)),
-        several => Err(ambiguous(kind, desired, live, several)),
+
+    fn moved_from(&self, desired: &Object, old: &Address) -> Result<Option<usize>, Problem> {
+        let places: Vec<usize> = (0..self.live.len()).filter(|at| self.live[*at].address == *old).collect();
+        match places.as_slice() {
+            [] => Ok(None),
+            [at] => Ok(Some(*at)),
+            several => Err(ambiguous(self.kind, desired, self.live, several)),
+        }
     }
 }
 
-fn same_identity(kind: &Kind, desired: &Object, live: &[Object]) -> Vec<usize> {
-    let value = |object: &'_ Object, name: &String| {
-        object.value.get(name).or_else(|| kind.fields.get(name)?.default.as_ref()).cloned().unwrap_or_default()
-    };
-    let Some(identity) = identity_of(kind, &desired.value) else { return Vec::new() };
-    let wanted: Vec<Value> = identity.fields.iter().map(|name| value(desired, name)).collect();
-    // Goes through every live object for every definition, so it makes no texts of them.
-    let is_same = |(name, wanted): (&String, &Value), object: &Object| match object.value.get(name) {
-        Some(found) => found == wanted,
-        None => value(object, name) == *wanted,
-    };
-    let is_it = |object: &Object| {
-        identity.fields.iter().zip(&wanted).all(|part| is_same(part, object))
-            && identity_of(kind, &object.value).is_some_and(|other| other.fields == identity.fields)
-    };
-    (0..live.len()).filter(|at| is_it(&live[*at])).collect()
+/// Writes down the fields that identify an object, with their values.
+fn identity(kind: &Kind, object: &Object) -> Option<String> {
+    let identity = identity_of(kind, &object.value)?;
+    let values = identity.fields.iter().map(|name| part(kind, &object.value, name).cloned());
+    let pairs: Vec<(&String, Option<Value>)> = identity.fields.iter().zip(values).collect();
+    serde_json::to_string(&pairs).ok()
 }
 
 fn ambiguous(kind: &Kind, desired: &Object, live: &[Object], places: &[usize]) -> Problem {

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::diff::{Difference, difference};
+use super::references::References;
 use super::scope::{Scope, untouchable};
 use super::{Action, Change, Consent, Edit, FORMAT_VERSION, Held, Plan, Policy, SecretNote, SecretState, Summary};
 use super::{call, links, pair, policy};
@@ -16,6 +17,7 @@ use crate::error::{Problem, Problems};
 use crate::kinds::Registry;
 use crate::kinds::check::label;
 use crate::kinds::kind::Kind;
+use crate::tenant::index::Index;
 use crate::tenant::names::{Meaning, Names};
 use crate::tenant::{Address, Desired, Object, Tenant, canon};
 
@@ -45,6 +47,8 @@ pub fn plan(registry: &Registry, desired: &Desired, live: &Tenant, policy: &Poli
     let wanted = canonical(registry, &names, &desired.tenant, canon::desired);
     let found = canonical(registry, &names, live, canon::live);
     let scope = Scope::new(registry, policy, [&wanted, &found]);
+    let (wanted_at, found_at, raw_at) =
+        (Index::new(registry, &wanted), Index::new(registry, &found), Index::new(registry, live));
     let mut planner = Planner {
         policy,
         names: &names,
@@ -52,6 +56,8 @@ pub fn plan(registry: &Registry, desired: &Desired, live: &Tenant, policy: &Poli
         wanted: &wanted,
         found: &found,
         raw: live,
+        wanted_at: &wanted_at,
+        raw_at: &raw_at,
         changes: Vec::new(),
         held: Vec::new(),
         secrets: Vec::new(),
@@ -65,16 +71,16 @@ pub fn plan(registry: &Registry, desired: &Desired, live: &Tenant, policy: &Poli
     planner.settle_cascade(registry);
     let Planner { changes, held, secrets, mut summary, mut problems, .. } = planner;
     problems.extend(unreadable(registry, desired, live, policy));
-    let links = links::Links {
+    let references = References {
         registry,
         names: &names,
-        desired: &wanted,
-        live: &found,
-        written: &desired.tenant,
+        desired: (&wanted, &wanted_at),
+        live: (&found, &found_at),
+        written: Index::new(registry, &desired.tenant),
         scope: &scope,
     };
-    problems.extend(links.problems(&changes));
-    let changes = links.in_order(changes).map_err(Problems::from)?;
+    problems.extend(references.problems(&changes));
+    let changes = links::in_order(registry, &wanted_at, &found_at, changes).map_err(Problems::from)?;
     if problems.has_errors() {
         return Err(problems);
     }
@@ -174,6 +180,8 @@ struct Planner<'a> {
     wanted: &'a Tenant,
     found: &'a Tenant,
     raw: &'a Tenant,
+    wanted_at: &'a Index<'a>,
+    raw_at: &'a Index<'a>,
     changes: Vec<Change>,
     held: Vec<Held>,
     secrets: Vec<SecretNote>,
@@ -185,12 +193,13 @@ struct Planner<'a> {
 impl<'a> Planner<'a> {
     fn kind(&mut self, kind: &Kind) {
         let found = self.found.objects(&kind.name);
+        let candidates = pair::Candidates::new(kind, found);
         let mut is_paired = vec![false; found.len()];
         for desired in self.wanted.objects(&kind.name) {
             if !self.scope.holds(&desired.address) {
                 continue;
             }
-            match pair::pair(kind, desired, found, &self.policy.moved) {
+            match candidates.pair(desired, &self.policy.moved) {
                 Err(problem) => self.problems.push(problem),
                 Ok(None) => self.missing(kind, desired),
                 Ok(Some(at)) => {
@@ -215,7 +224,10 @@ impl<'a> Planner<'a> {
 
     /// The object as the API answered it.
     fn raw(&self, kind: &Kind, live: &Object) -> Option<&'a Object> {
-        self.raw.objects(&kind.name).iter().find(|raw| raw.id == live.id)
+        match &live.id {
+            Some(id) => self.raw_at.by_id(&kind.name, id),
+            None => self.raw.objects(&kind.name).first(),
+        }
     }
 
     fn untouchable(&self, kind: &Kind, live: &Object) -> Option<&'static str> {
@@ -394,7 +406,7 @@ impl<'a> Planner<'a> {
                 let with = links::recognised_by(kind, live).find_map(|address| gone.get_key_value(&address));
                 let Some((address, action)) = with else { continue };
                 let is_seen_to = |change: &Change| change.kind == kind.name && change.id == live.id;
-                let is_wanted = self.scope.holds(&live.address) && self.wanted.find(&live.address).is_some();
+                let is_wanted = self.scope.holds(&live.address) && !self.wanted_at.named(&live.address).is_empty();
                 if self.changes.iter().any(is_seen_to) || (is_wanted && *action == Action::Delete) {
                     continue;
                 }

@@ -4,6 +4,7 @@
 //! writes one down. It knows kinds only by their declarations, and neither files nor HTTP.
 
 pub mod canon;
+pub mod index;
 pub mod names;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,7 +67,8 @@ pub fn identity_of<'a>(kind: &'a Kind, value: &Map<String, Value>) -> Option<&'a
 }
 
 /// Gives a field's value for an identity: what is there, else the default.
-fn part<'a>(kind: &'a Kind, value: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+#[must_use]
+pub fn part<'a>(kind: &'a Kind, value: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     let default = || kind.fields.get(name).and_then(|field| field.default.as_ref());
     value.get(name).filter(|value| !value.is_null()).or_else(default)
 }

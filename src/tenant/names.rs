@@ -18,8 +18,11 @@ pub struct Names {
 
 #[derive(Debug, Clone, Default)]
 struct Book {
+    /// By name, the ids of all that have it.
     ids: BTreeMap<String, Vec<String>>,
+    /// By id, the name of its own.
     names: BTreeMap<String, String>,
+    known: BTreeSet<String>,
 }
 
 /// What a name means.
@@ -46,6 +49,7 @@ impl Names {
             for object in objects {
                 let name = Address::of(kind, &object.value).name;
                 if let Some(id) = &object.id {
+                    book.known.insert(id.clone());
                     book.ids.entry(name).or_default().push(id.clone());
                 }
             }
@@ -57,17 +61,22 @@ impl Names {
                     book.ids.insert((*to).to_owned(), ids);
                 }
             }
-            let mut is_given: BTreeSet<String> = BTreeSet::new();
-            for pinned in definitions.objects(&kind.name) {
-                let name = Address::of(kind, &pinned.value).name;
-                if let Some(id) = pinned.id.as_ref().filter(|id| objects.iter().any(|o| o.id.as_ref() == Some(id))) {
-                    book.ids.values_mut().for_each(|ids| ids.retain(|other| other != id));
-                    if is_given.insert(name.clone()) {
-                        book.ids.insert(name, vec![id.clone()]);
-                    } else {
-                        book.ids.entry(name).or_default().push(id.clone());
-                    }
+            let known = &book.known;
+            let pins: Vec<(String, &String)> = definitions
+                .objects(&kind.name)
+                .iter()
+                .filter_map(|pinned| pinned.id.as_ref().filter(|id| known.contains(*id)).map(|id| (pinned, id)))
+                .map(|(pinned, id)| (Address::of(kind, &pinned.value).name, id))
+                .collect();
+            let given: BTreeSet<&String> = pins.iter().map(|(_, id)| *id).collect();
+            book.ids.values_mut().for_each(|ids| ids.retain(|id| !given.contains(id)));
+            let mut is_given: BTreeSet<&String> = BTreeSet::new();
+            for (name, id) in &pins {
+                let ids = book.ids.entry(name.clone()).or_default();
+                if is_given.insert(name) {
+                    ids.clear();
                 }
+                ids.push((*id).clone());
             }
             let unique = book.ids.iter().filter_map(|(name, ids)| match ids.as_slice() {
                 [id] => Some((id.clone(), name.clone())),
@@ -83,6 +92,7 @@ impl Names {
         let book = self.kinds.entry(kind.to_owned()).or_default();
         book.ids.insert(name.to_owned(), vec![id.to_owned()]);
         book.names.insert(id.to_owned(), name.to_owned());
+        book.known.insert(id.to_owned());
     }
 
     /// Finds what a name means; an id that the tenant knows means itself.
@@ -92,7 +102,7 @@ impl Names {
         match book.ids.get(name).map(Vec::as_slice) {
             Some([id]) => Meaning::Id(id),
             Some(ids) if ids.len() > 1 => Meaning::Several(ids),
-            _ if book.ids.values().flatten().any(|id| id == name) => Meaning::Id(name),
+            _ if book.known.contains(name) => Meaning::Id(name),
             _ => Meaning::Unknown,
         }
     }
