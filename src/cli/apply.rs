@@ -1,7 +1,8 @@
 //! `tenantctl apply`: makes the tenant equal to the definitions.
 //!
 //! ```text
-//!   load -> connect -> plan -> (saved plan still holds?) -> show, ask -> hooks -> apply -> read back -> report
+//!   load -> connect -> plan -> (saved plan still holds?) -> show, ask -> hooks -> apply -> read back
+//!        -> (complete what was made) -> report
 //! ```
 
 use std::path::PathBuf;
@@ -15,9 +16,10 @@ use crate::apply::{self, Event, Job, News, Outcome, READ_LAG};
 use crate::error::{Error, Exit};
 use crate::files;
 use crate::kinds::Registry;
-use crate::plan::{self, Plan, Policy, Source, saved};
+use crate::plan::{self, Action, Change, Plan, Planned, Policy, Source, saved};
 use crate::render::outcome::{Note, Notes, done_line, outcome_text};
 use crate::render::{plan_json, plan_text};
+use crate::tenant::names::Names;
 use crate::tenant::{Address, Object, Pattern};
 
 /// Arguments.
@@ -89,9 +91,18 @@ async fn carry_out(
     for command in &session.settings.hooks.before_apply {
         hook(root, command).map_err(|error| error.hint("before_apply failed, nothing was written"))?;
     }
-    let outcome = written(context, connected, drawn).await;
-    let differing = remaining(context, session, connected, drawn, &outcome).await;
-    let exit = told(context, plan, &outcome, differing);
+    let mut outcome = written(context, connected, &drawn.planned, drawn.planned.names.clone()).await;
+    let mut rest = remaining(session, connected, drawn, &[&drawn.planned], &outcome).await;
+    if let Ok(found) = &rest
+        && let Some(missing) = completing(found, &outcome)
+    {
+        let completed = written(context, connected, &missing, outcome.names.clone()).await;
+        outcome.failed.extend(completed.failed);
+        outcome.not_attempted.extend(completed.not_attempted);
+        outcome.interrupted |= completed.interrupted;
+        rest = remaining(session, connected, drawn, &[&drawn.planned, &missing], &outcome).await;
+    }
+    let exit = told(context, plan, &outcome, rest);
     for command in &session.settings.hooks.after_apply {
         if let Err(error) = hook(root, command) {
             context.ui.error(&error);
@@ -114,7 +125,7 @@ fn hook(root: &std::path::Path, command: &str) -> Result<(), Error> {
 }
 
 /// Carries the plan out, with progress on the terminal, until it is done or interrupted.
-async fn written(context: &Context, connected: &Connected, drawn: &Drawn) -> Outcome {
+async fn written(context: &Context, connected: &Connected, planned: &Planned, names: Names) -> Outcome {
     let (stop, interrupt) = watch::channel(false);
     let ui = context.ui.clone();
     let watcher = tokio::spawn(async move {
@@ -124,7 +135,6 @@ async fn written(context: &Context, connected: &Connected, drawn: &Drawn) -> Out
         let _ = tokio::signal::ctrl_c().await;
         std::process::exit(Exit::Interrupted as i32);
     });
-    let planned = &drawn.planned;
     let job = Job {
         registry: Registry::builtin(),
         plan: &planned.plan,
@@ -142,34 +152,45 @@ async fn written(context: &Context, connected: &Connected, drawn: &Drawn) -> Out
         News::Failed { message } => progress.done(&format!("{address}: failed: {message}")),
         News::NotAttempted { .. } => {}
     };
-    let outcome = apply::run(&job, planned.names.clone(), show).await;
+    let outcome = apply::run(&job, names, show).await;
     watcher.abort();
     outcome
 }
 
-/// Reads back what was written and plans it again: what is left is what still differs.
+/// Reads back what was written and plans it again: the changes left are what still differs.
 async fn remaining(
-    context: &Context,
     session: &Session,
     connected: &Connected,
     drawn: &Drawn,
+    carried_out: &[&Planned],
     outcome: &Outcome,
-) -> Result<Vec<Note>, Error> {
+) -> Result<Planned, Error> {
     let registry = Registry::builtin();
-    let style = context.ui.style();
-    let shows = |raw: &Object| plan::shows(registry, &drawn.planned, &outcome.names, raw);
+    let shows = |raw: &Object| carried_out.iter().all(|planned| plan::shows(registry, planned, &outcome.names, raw));
     let read = apply::read_back(&connected.client, registry, &outcome.done, shows, READ_LAG).await?;
     let live = apply::refreshed(&drawn.live, read, &drawn.planned.plan, &outcome.done);
     let written: Vec<&Address> = outcome.done.iter().map(|(address, ..)| address).collect();
     let only = vec![written.iter().map(|address| Pattern::exactly(address)).collect()];
     let policy = Policy { only, rotate: Vec::new(), ..session.policy.clone() };
-    let again = plan::plan(registry, &drawn.desired, &live, &policy)?.plan;
-    let differs = again.changes.iter().filter(|change| written.contains(&&change.address()));
-    Ok(differs.map(|change| (change.address(), change.action, plan_text::edits_text(change, style))).collect())
+    let mut again = plan::plan(registry, &drawn.desired, &live, &policy)?;
+    again.plan.changes.retain(|change| written.contains(&&change.address()));
+    Ok(again)
+}
+
+/// Gives the updates that objects need which were just made. The API fills in fields that a create
+/// leaves out, and it has no way to say null there: only an update can clear them.
+fn completing(found: &Planned, outcome: &Outcome) -> Option<Planned> {
+    let is_made = |change: &Change| {
+        let by = |action: &Action| matches!(action, Action::Create | Action::Replace);
+        outcome.done.iter().any(|(address, action, _)| by(action) && *address == change.address())
+    };
+    let mut missing = found.clone();
+    missing.plan.changes.retain(|change| change.action == Action::Update && is_made(change));
+    (!missing.plan.is_empty() && !outcome.interrupted).then_some(missing)
 }
 
 /// Says what was done and what was not, and gives the exit code.
-fn told(context: &Context, plan: &Plan, outcome: &Outcome, differing: Result<Vec<Note>, Error>) -> Exit {
+fn told(context: &Context, plan: &Plan, outcome: &Outcome, rest: Result<Planned, Error>) -> Exit {
     let failed: Vec<Note> = outcome
         .failed
         .iter()
@@ -184,12 +205,15 @@ fn told(context: &Context, plan: &Plan, outcome: &Outcome, differing: Result<Vec
     done.sort_by_key(|(address, action, _)| {
         plan.changes.iter().position(|change| change.action == *action && change.address() == *address)
     });
-    let (differing, unread) = match differing {
-        Ok(differing) => (differing, None),
+    let style = context.ui.style();
+    let (rest, unread) = match rest {
+        Ok(rest) => (rest.plan.changes, None),
         Err(error) => (Vec::new(), Some(error)),
     };
+    let differs = |change: &Change| (change.address(), change.action, plan_text::edits_text(change, style));
+    let differing: Vec<Note> = rest.iter().map(differs).collect();
     let notes = Notes { done: &done, failed: &failed, not_attempted: &outcome.not_attempted, differing: &differing };
-    context.ui.result(&outcome_text(notes, context.ui.style()));
+    context.ui.result(&outcome_text(notes, style));
     if let Some(error) = &unread {
         context.ui.error(error);
     }
