@@ -5,7 +5,7 @@ serve() {
   target/debug/tenantctl sandbox serve --port 0 --state none "$@" >"$work/ready.json" 2>"$work/log" &
   sandbox=$!
   trap 'kill $sandbox 2>/dev/null; rm -rf "$work"' EXIT
-  for _ in $(seq 100); do
+  for _ in $(seq 900); do
     [ -s "$work/ready.json" ] && break
     kill -0 "$sandbox" 2>/dev/null || { cat "$work/log"; return 1; }
     sleep 0.1
