@@ -214,7 +214,11 @@ impl Store {
     }
 
     fn delete(&mut self, work: &Work, handle: Option<&str>, parent: Option<&str>) -> Result<Response, Response> {
-        let number = self.wanted(work, handle)?;
+        // What is gone already is deleted: the published description has no 404 for these deletes, but for reads and
+        // for the deletes of other kinds (operations.json of the API facts).
+        let Ok(number) = self.wanted(work, handle) else {
+            return Ok(Response { is_write: false, ..Response::written(204, None) });
+        };
         let object = &self.row(&work.collection, number).object;
         let mut protected = work.kind.server.protected.iter().filter(|protected| protected.when.fits(object));
         if let Some(refusal) = protected.find_map(|protected| protected.delete.as_ref()) {
@@ -253,12 +257,7 @@ impl Store {
                 set(action, &mut object, &mut Source { domain: &domain, moment });
                 self.made(work, None, &object, moment)?
             }
-            None => {
-                let otherwise =
-                    action.otherwise.as_ref().ok_or_else(|| Response::declared(404, &work.kind.server.missing))?;
-                let answer = fill::make(otherwise, &sent, &mut Source { domain: &domain, moment });
-                return Ok(Response::read(action.status, answer));
-            }
+            None => return self.act_on_nothing(work, action, &sent, &mut Source { domain: &domain, moment }),
         };
         let mut object = self.row(&work.collection, number).object.clone();
         if let Some(needs) = action.needs.as_ref().filter(|needs| !needs.live.fits(&object)) {
@@ -276,6 +275,30 @@ impl Store {
         };
         let is_write = !action.set.is_empty() || action.creates;
         Ok(Response { is_write, ..Response::read(action.status, answer) })
+    }
+
+    /// Answers an action that found no object.
+    fn act_on_nothing(
+        &mut self,
+        work: &Work,
+        action: &Action,
+        sent: &Object,
+        source: &mut Source,
+    ) -> Result<Response, Response> {
+        let named = action.by.as_ref().and_then(|field| sent.get(field)?.as_str());
+        if let (Some(named), Some(tenant)) = (named, &action.tenant)
+            && fill::text_of(tenant, sent, source) == named
+        {
+            self.end_flags(work, |field| action.set.contains_key(field), None);
+            return Ok(Response { is_write: true, ..Response::read(action.status, Value::Object(sent.clone())) });
+        }
+        if let Some(otherwise) = &action.otherwise {
+            return Ok(Response::read(action.status, fill::make(otherwise, sent, source)));
+        }
+        Err(action.needs.as_ref().map_or_else(
+            || Response::declared(404, &work.kind.server.missing),
+            |needs| Response::declared(needs.status, &needs.refusal),
+        ))
     }
 
     fn acted_on(
@@ -303,17 +326,18 @@ impl Store {
         Ok(rows.find(|row| row.object.get(field).is_some_and(|value| *value == **wanted)).map(|row| row.number))
     }
 
-    /// Ends a flag that only one object may have in all the others.
+    /// Ends the flags that an object has and only one may have in all others.
     fn end_exclusive(&mut self, work: &Work, number: u64) {
-        let names: Vec<&str> =
-            work.kind.fields.iter().filter(|field| field.exclusive).map(|f| f.name.as_str()).collect();
-        for name in names {
-            if self.row(&work.collection, number).object.get(name) == Some(&json!(true)) {
-                let rows = self.rows_of_mut(&work.collection);
-                for row in rows.filter(|row| row.number != number) {
-                    if let Some(value) = row.object.get_mut(name) {
-                        *value = json!(false);
-                    }
+        let object = self.row(&work.collection, number).object.clone();
+        self.end_flags(work, |name| object.get(name) == Some(&json!(true)), Some(number));
+    }
+
+    /// Ends exclusive flags in all objects but one.
+    fn end_flags(&mut self, work: &Work, is_ended: impl Fn(&str) -> bool, but: Option<u64>) {
+        for field in work.kind.fields.iter().filter(|field| field.exclusive && is_ended(&field.name)) {
+            for row in self.rows_of_mut(&work.collection).filter(|row| Some(row.number) != but) {
+                if let Some(value) = row.object.get_mut(&field.name) {
+                    *value = json!(false);
                 }
             }
         }
