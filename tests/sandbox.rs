@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::HashMap;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -148,8 +149,14 @@ async fn unknown_things_are_not_found() {
         ("/nothing", "Not Found"),
     ] {
         tenant.refused(Method::GET, path, None, 404, word).await;
-        tenant.refused(Method::DELETE, path, None, 404, word).await;
+        let gone = if path == "/nothing" { 404 } else { 204 };
+        assert_eq!(tenant.call(Method::DELETE, path, None).await.0, gone, "{path}");
     }
+    for path in ["/clients/", "/clients//credentials", ""] {
+        tenant.refused(Method::GET, path, None, 404, "Not Found").await;
+    }
+    let url = format!("{}/api/v2clients", tenant.sandbox.url);
+    assert_eq!(tenant.http.get(url).bearer_auth(&tenant.token).send().await.unwrap().status(), 404);
     let grant = json!({"client_id": "nobody", "audience": "none", "scope": []});
     tenant.refused(Method::POST, "/client-grants", Some(grant), 404, "inexistent_client").await;
     let grant = json!({"client_id": tenant.sandbox.client_id, "audience": "none", "scope": []});
@@ -221,6 +228,57 @@ async fn a_domain_is_verified_before_it_is_the_default() {
     let (status, answer) = tenant.call(Method::PATCH, "/custom-domains/default", default).await;
     assert_eq!((status, &answer["is_default"]), (200, &json!(true)));
     assert_eq!(tenant.get("/custom-domains/default").await["domain"], "a.example.com");
+    let unknown = Some(json!({"domain": "b.example.com"}));
+    tenant.refused(Method::PATCH, "/custom-domains/default", unknown, 400, "must be verified").await;
+    let own = json!({"domain": tenant.sandbox.domain});
+    assert_eq!(tenant.patch("/custom-domains/default", own.clone()).await, own);
+    assert_eq!(tenant.get("/custom-domains/default").await, own);
+    assert_eq!(tenant.get(&path).await["is_default"], false);
+}
+
+#[tokio::test]
+async fn an_update_takes_away_what_it_sends_as_null_or_as_an_empty_map() {
+    let tenant = tenant().await;
+    let body = json!({"name": "a", "client_metadata": {"a": "b", "c": "d"}, "mobile": {"ios": {"team_id": "x"}}});
+    let path = format!("/clients/{}", text(&tenant.post("/clients", body).await["client_id"]));
+    for (sent, pointer, left) in [
+        (json!({"client_metadata": {"a": null}}), "/client_metadata", json!({"c": "d"})),
+        (json!({"client_metadata": {}}), "/client_metadata", json!({})),
+        (json!({"mobile": {}}), "/mobile", json!({"ios": {"team_id": "x"}})),
+        (
+            json!({"oidc_logout": {"backchannel_logout_urls": [], "backchannel_logout_session_metadata": null}}),
+            "/oidc_logout",
+            json!({"backchannel_logout_urls": []}),
+        ),
+    ] {
+        assert_eq!(tenant.patch(&path, sent.clone()).await.pointer(pointer), Some(&left), "{sent}");
+    }
+}
+
+#[tokio::test]
+async fn requests_out_of_the_ordinary_get_an_ordinary_answer() {
+    let tenant = tenant().await;
+    let url = format!("{}/api/v2/clients", tenant.sandbox.url);
+    let head = tenant.http.head(&url).bearer_auth(&tenant.token).send().await.unwrap();
+    assert_eq!((head.status().as_u16(), head.text().await.unwrap().as_str()), (200, ""));
+    let large = json!({"name": "x".repeat(2 << 20)});
+    tenant.refused(Method::POST, "/clients", Some(large), 413, "greater than maximum").await;
+    let host = tenant.sandbox.url.trim_start_matches("http://").to_owned();
+    let ask = |request: String| {
+        let host = host.clone();
+        tokio::task::spawn_blocking(move || {
+            let mut stream = std::net::TcpStream::connect(host).unwrap();
+            stream.write_all(request.as_bytes()).unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            answer
+        })
+    };
+    let broken =
+        "POST /api/v2/clients HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n";
+    assert!(ask(broken.to_owned()).await.unwrap().starts_with("HTTP/1.1 400 "));
+    let old = format!("GET /api/v2/clients HTTP/1.0\r\nauthorization: bearer {}\r\n\r\n", tenant.token);
+    assert!(ask(old).await.unwrap().starts_with("HTTP/1.0 200 "));
 }
 
 #[tokio::test]

@@ -233,7 +233,11 @@ pub struct Action {
     /// An object is created where none is found; what was sent counts as sent with a create.
     #[serde(default)]
     pub creates: bool,
-    /// What the object must have.
+    /// A value of `by`, a template, that means the tenant itself: `exclusive` fields that are `set` end in all
+    /// objects, and the answer is what was sent.
+    #[serde(default)]
+    pub tenant: Option<String>,
+    /// What the object must have; an object that is not found by `by` has it not.
     #[serde(default)]
     pub needs: Option<Needs>,
     /// What the object gets; the first case that fits counts.
@@ -242,7 +246,7 @@ pub struct Action {
     /// The answer, a template; the object without it. A member `{object}` stands for the object.
     #[serde(default)]
     pub answer: Option<Value>,
-    /// The answer where no object is found, a template; the kind's `missing` without it.
+    /// The answer where no object is found, a template; without it the refusal of `needs`, or the kind's `missing`.
     #[serde(default)]
     pub otherwise: Option<Value>,
 }

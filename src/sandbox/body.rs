@@ -77,7 +77,7 @@ fn wrong(field: &Field, value: &Value, path: &str, write: Write, may_be_null: bo
     }
     if let (Some(format), Some(text)) = (field.format, value.as_str())
         && !text.is_empty()
-        && !fits(format, text)
+        && !format.fits(text)
     {
         return say(format!("Object didn't pass validation for format {}: {text}", format_name(format)));
     }
@@ -168,22 +168,5 @@ fn format_name(format: Format) -> &'static str {
         Format::Hostname => "hostname",
         Format::CountryCode => "country-code",
         Format::Pem => "pem",
-    }
-}
-
-fn fits(format: Format, text: &str) -> bool {
-    match format {
-        Format::NoAngleBrackets => !text.contains(['<', '>']),
-        Format::Hostname => text.split('.').all(|label| {
-            (1..=63).contains(&label.len())
-                && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-        }),
-        Format::CountryCode => text.len() == 2 && text.chars().all(|c| c.is_ascii_uppercase()),
-        Format::Pem => {
-            let text = text.trim();
-            text.starts_with("-----BEGIN ") && text.ends_with("-----") && text.contains("-----END ")
-        }
     }
 }

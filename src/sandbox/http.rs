@@ -201,12 +201,13 @@ pub async fn serve(
         tokio::time::sleep(shared.latency).await;
     }
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
-        let text = format!("Payload content length greater than maximum allowed: {LARGEST_BODY}");
-        return on_the_wire(Response::refused(413, "Request Entity Too Large", None, &text));
+    let body = match to_bytes(body, LARGEST_BODY).await {
+        Ok(body) => body,
+        Err(error) => return on_the_wire(unreadable(&error)),
     };
     let method = match parts.method.as_str() {
-        "GET" => Method::Get,
+        // The server leaves out the body of an answer to HEAD (RFC 9110, 9.3.2).
+        "GET" | "HEAD" => Method::Get,
         "POST" => Method::Post,
         "PUT" => Method::Put,
         "PATCH" => Method::Patch,
@@ -231,6 +232,17 @@ pub async fn serve(
         shared.changed.notify_one();
     }
     on_the_wire(response)
+}
+
+/// Tells a body that is too large from one that breaks off; the words are those of the API's web framework (hapi).
+fn unreadable(error: &axum::Error) -> Response {
+    let is_too_large = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
+        .any(|error| error.to_string() == "length limit exceeded");
+    if is_too_large {
+        let text = format!("Payload content length greater than maximum allowed: {LARGEST_BODY}");
+        return Response::refused(413, "Request Entity Too Large", None, &text);
+    }
+    Response::refused(400, "Bad Request", None, "Invalid request payload")
 }
 
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {

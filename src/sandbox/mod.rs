@@ -5,12 +5,13 @@
 //!
 //! ```text
 //!   http ──▶ oauth (who asks?) ──▶ router (what is meant?) ──▶ operations ──▶ store
-//!                                                            │ body, write, fill, children, list, view
+//!                                                            │ actions, body, write, fill, children, list, view
 //! ```
 //!
 //! Its independent witnesses are recorded exchanges of real tenants, replayed against it, and the
 //! Deploy CLI run against it.
 
+mod actions;
 mod assertion;
 pub mod body;
 mod children;

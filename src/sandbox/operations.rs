@@ -1,8 +1,8 @@
 //! What each operation of the API does with the tenant's objects.
 //!
 //! Pure: `handle` takes a routed request, the clock and randomness, and answers. It reads
-//! declarations and names no kind; tokens are `oauth`'s business, sockets and files `http`'s and
-//! `state`'s.
+//! declarations and names no kind. Operations beside the five of every kind are in `actions`; tokens
+//! are `oauth`'s business, sockets and files `http`'s and `state`'s.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use super::store::{Object, Store, name_of};
 use super::write::{broken, drop_nulls, forbidden, may_write, merge, on_the_wire};
 use super::{children, list, view};
 use crate::kinds::kind::{Kind, List};
-use crate::kinds::server::{Action, Answer};
+use crate::kinds::server::Answer;
 
 /// Carries a routed request out.
 pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut Moment) -> Response {
@@ -67,7 +67,7 @@ impl Store {
         Ok(self.row(&kind.name, number).object.clone())
     }
 
-    fn wanted(&self, work: &Work, handle: Option<&str>) -> Result<u64, Response> {
+    pub(super) fn wanted(&self, work: &Work, handle: Option<&str>) -> Result<u64, Response> {
         let found = match handle {
             Some(handle) => self.find(&work.collection, work.kind, handle),
             None => self.rows_of(&work.collection).next().map(|row| row.number),
@@ -75,7 +75,7 @@ impl Store {
         found.ok_or_else(|| Response::declared(404, &work.kind.server.missing))
     }
 
-    fn show(&self, work: &Work, number: u64, answer: Answer, moment: &Moment) -> Value {
+    pub(super) fn show(&self, work: &Work, number: u64, answer: Answer, moment: &Moment) -> Value {
         view::shown(self, work.kind, &self.row(&work.collection, number).object, answer, moment)
     }
 
@@ -122,7 +122,7 @@ impl Store {
     }
 
     /// Makes an object of what was sent, which is known to be valid.
-    fn made(
+    pub(super) fn made(
         &mut self,
         work: &Work,
         parent: Option<String>,
@@ -214,7 +214,11 @@ impl Store {
     }
 
     fn delete(&mut self, work: &Work, handle: Option<&str>, parent: Option<&str>) -> Result<Response, Response> {
-        let number = self.wanted(work, handle)?;
+        // What is gone already is deleted: the published description has no 404 for these deletes, but for reads and
+        // for the deletes of other kinds (operations.json of the API facts).
+        let Ok(number) = self.wanted(work, handle) else {
+            return Ok(Response { is_write: false, ..Response::written(204, None) });
+        };
         let object = &self.row(&work.collection, number).object;
         let mut protected = work.kind.server.protected.iter().filter(|protected| protected.when.fits(object));
         if let Some(refusal) = protected.find_map(|protected| protected.delete.as_ref()) {
@@ -235,85 +239,18 @@ impl Store {
         Ok(Response::written(204, None))
     }
 
-    fn act(
-        &mut self,
-        work: &Work,
-        action: &Action,
-        handle: Option<&str>,
-        request: &Request,
-        moment: &mut Moment,
-    ) -> Result<Response, Response> {
-        let sent = request.object()?;
-        let found = self.acted_on(work, action, handle, &sent)?;
-        let domain = self.domain().to_owned();
-        let number = match found {
-            Some(number) => number,
-            None if action.creates => {
-                let mut object = sent.clone();
-                set(action, &mut object, &mut Source { domain: &domain, moment });
-                self.made(work, None, &object, moment)?
-            }
-            None => {
-                let otherwise =
-                    action.otherwise.as_ref().ok_or_else(|| Response::declared(404, &work.kind.server.missing))?;
-                let answer = fill::make(otherwise, &sent, &mut Source { domain: &domain, moment });
-                return Ok(Response::read(action.status, answer));
-            }
-        };
-        let mut object = self.row(&work.collection, number).object.clone();
-        if let Some(needs) = action.needs.as_ref().filter(|needs| !needs.live.fits(&object)) {
-            return Err(Response::declared(needs.status, &needs.refusal));
-        }
-        set(action, &mut object, &mut Source { domain: &domain, moment });
-        *self.object_mut(&work.collection, number) = object;
-        self.end_exclusive(work, number);
-        let shown = self.show(work, number, Answer::Action, moment);
-        let answer = match (&action.answer, &shown) {
-            (Some(template), Value::Object(object)) => {
-                fill::make(template, object, &mut Source { domain: &domain, moment })
-            }
-            _ => shown,
-        };
-        let is_write = !action.set.is_empty() || action.creates;
-        Ok(Response { is_write, ..Response::read(action.status, answer) })
+    /// Ends the flags that an object has and only one may have in all others.
+    pub(super) fn end_exclusive(&mut self, work: &Work, number: u64) {
+        let object = self.row(&work.collection, number).object.clone();
+        self.end_flags(work, |name| object.get(name) == Some(&json!(true)), Some(number));
     }
 
-    fn acted_on(
-        &self,
-        work: &Work,
-        action: &Action,
-        handle: Option<&str>,
-        sent: &Object,
-    ) -> Result<Option<u64>, Response> {
-        if handle.is_some() {
-            return self.wanted(work, handle).map(Some);
-        }
-        let mut rows = self.rows_of(&work.collection);
-        let Some(field) = &action.by else {
-            return Ok(rows.find(|row| action.find.fits(&row.object)).map(|row| row.number));
-        };
-        if let Some(name) = sent.keys().find(|name| *name != field) {
-            let message = format!("Payload validation error: 'Additional properties not allowed: {name}'.");
-            return Err(Response::invalid_body(&message));
-        }
-        let Some(Value::String(wanted)) = sent.get(field) else {
-            let message = format!("Payload validation error: 'Missing required property: {field}'.");
-            return Err(Response::invalid_body(&message));
-        };
-        Ok(rows.find(|row| row.object.get(field).is_some_and(|value| *value == **wanted)).map(|row| row.number))
-    }
-
-    /// Ends a flag that only one object may have in all the others.
-    fn end_exclusive(&mut self, work: &Work, number: u64) {
-        let names: Vec<&str> =
-            work.kind.fields.iter().filter(|field| field.exclusive).map(|f| f.name.as_str()).collect();
-        for name in names {
-            if self.row(&work.collection, number).object.get(name) == Some(&json!(true)) {
-                let rows = self.rows_of_mut(&work.collection);
-                for row in rows.filter(|row| row.number != number) {
-                    if let Some(value) = row.object.get_mut(name) {
-                        *value = json!(false);
-                    }
+    /// Ends exclusive flags in all objects but one.
+    pub(super) fn end_flags(&mut self, work: &Work, is_ended: impl Fn(&str) -> bool, but: Option<u64>) {
+        for field in work.kind.fields.iter().filter(|field| field.exclusive && is_ended(&field.name)) {
+            for row in self.rows_of_mut(&work.collection).filter(|row| Some(row.number) != but) {
+                if let Some(value) = row.object.get_mut(&field.name) {
+                    *value = json!(false);
                 }
             }
         }
@@ -329,15 +266,6 @@ impl Store {
             }
         }
         Ok(())
-    }
-}
-
-fn set(action: &Action, object: &mut Object, source: &mut Source) {
-    let before = object.clone();
-    for (name, fills) in &action.set {
-        if let Some(value) = fill::value(fills, &before, &before, source) {
-            object.insert(name.clone(), value);
-        }
     }
 }
 

@@ -42,7 +42,7 @@ pub struct Route<'r> {
 /// Finds the operation of a path below `/api/v2`.
 #[must_use]
 pub fn route<'r>(registry: &'r Registry, method: Method, path: &str) -> Option<Route<'r>> {
-    let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
     let mut found = Vec::new();
     for kind in registry {
         collect(kind, None, method, &segments, &mut found);
@@ -91,7 +91,7 @@ fn fit(template: &str, segments: &[&str]) -> Option<Vec<String>> {
     }
     let mut variables = Vec::new();
     for (part, segment) in parts.iter().zip(segments) {
-        if part.starts_with('{') {
+        if part.starts_with('{') && !segment.is_empty() {
             variables.push(decode(segment));
         } else if part != segment {
             return None;
@@ -150,6 +150,9 @@ mod tests {
     fn an_unknown_path_or_method_has_no_route() {
         assert!(route(Registry::builtin(), Method::Get, "/nothing").is_none());
         assert!(route(Registry::builtin(), Method::Put, "/clients/abc").is_none());
+        for path in ["", "/", "clients", "/clients/", "/clients//credentials"] {
+            assert!(route(Registry::builtin(), Method::Get, path).is_none(), "{path}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::exchange::{Moment, Response};
 use super::store::Object;
-use crate::kinds::kind::{Kind, Rule};
+use crate::kinds::kind::{Kind, Rule, Type};
 
 pub(super) fn may_write(kind: &Kind, sent: &Object, moment: &Moment) -> Result<(), Response> {
     let refused =
@@ -34,33 +34,41 @@ pub(super) fn on_the_wire(kind: &Kind, sent: &mut Object) {
     }
 }
 
-/// Merges an update into an object: null removes, marked objects merge member by member, all else is
-/// replaced.
+/// Merges an update into an object: null removes at any depth, marked objects merge member by member, all
+/// else is replaced.
 pub(super) fn merge(kind: &Kind, object: &mut Object, sent: &Object) {
     for (name, value) in sent {
-        let is_merged = kind.fields.get(name).is_some_and(|field| field.merge);
-        match (value, object.get_mut(name)) {
-            (Value::Null, _) => {
+        let field = kind.fields.get(name).filter(|field| field.merge);
+        match (field, value, object.get_mut(name)) {
+            (_, Value::Null, _) => {
                 object.shift_remove(name);
             }
-            (Value::Object(members), Some(Value::Object(live))) if is_merged => {
+            // An empty map takes all keys away: the Deploy CLI clears client_metadata so.
+            (Some(field), Value::Object(members), Some(Value::Object(live)))
+                if field.holds != Type::Map || !members.is_empty() =>
+            {
                 for (member, value) in members {
                     if value.is_null() {
                         live.shift_remove(member);
                     } else {
-                        live.insert(member.clone(), value.clone());
+                        live.insert(member.clone(), without_nulls(value));
                     }
                 }
             }
-            (value, _) => {
-                let mut value = value.clone();
-                if let (Value::Object(members), true) = (&mut value, is_merged) {
-                    members.retain(|_, value| !value.is_null());
-                }
-                object.insert(name.clone(), value);
+            (_, value, _) => {
+                object.insert(name.clone(), without_nulls(value));
             }
         }
     }
+}
+
+/// No recorded answer shows a null that an update sent, at the top or further down.
+fn without_nulls(value: &Value) -> Value {
+    let mut value = value.clone();
+    if let Value::Object(members) = &mut value {
+        drop_nulls(members);
+    }
+    value
 }
 
 pub(super) fn drop_nulls(object: &mut Object) {

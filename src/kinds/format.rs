@@ -1,0 +1,52 @@
+//! Which texts have a declared format.
+//!
+//! Pure; the one rule for definitions (`check`) and for the sandbox, each with its own words. What a field
+//! allows beyond that, such as an empty text, is theirs.
+
+use super::kind::Format;
+
+impl Format {
+    /// Tells whether a text has the format.
+    #[must_use]
+    pub fn fits(self, text: &str) -> bool {
+        match self {
+            Self::NoAngleBrackets => !text.contains(['<', '>']),
+            Self::Hostname => text.len() <= 253 && text.split('.').all(is_label),
+            Self::CountryCode => text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase()),
+            Self::Pem => {
+                let text = text.trim();
+                text.starts_with("-----BEGIN ") && text.ends_with("-----") && text.contains("-----END ")
+            }
+        }
+    }
+}
+
+/// The pattern of the published description.
+fn is_label(label: &str) -> bool {
+    (1..=63).contains(&label.len())
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::kinds::kind::Format;
+
+    #[test]
+    fn texts_have_a_format_or_not() {
+        for (format, text, fits) in [
+            (Format::Hostname, "login.example.com", true),
+            (Format::Hostname, "a_b.example.com", false),
+            (Format::Hostname, "-a.example.com", false),
+            (Format::Hostname, "a..example.com", false),
+            (Format::CountryCode, "CH", true),
+            (Format::CountryCode, "ch", false),
+            (Format::NoAngleBrackets, "a<b", false),
+            (Format::Pem, "-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----\n", true),
+            (Format::Pem, "-----BEGIN PUBLIC KEY-----", false),
+        ] {
+            assert_eq!(format.fits(text), fits, "{text}");
+        }
+    }
+}

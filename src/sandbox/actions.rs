@@ -1,0 +1,112 @@
+//! Operations beside the five of every kind: verify, rotate, set a default, register from a document.
+//!
+//! Pure; what each does, the declarations say (`server: actions`), and it names no kind. `operations` hands
+//! a routed request over.
+
+use serde_json::Value;
+
+use super::exchange::{Moment, Request, Response};
+use super::fill::{self, Source};
+use super::operations::Work;
+use super::store::{Object, Store};
+use crate::kinds::server::{Action, Answer};
+
+impl Store {
+    /// Carries an action out.
+    pub(super) fn act(
+        &mut self,
+        work: &Work,
+        action: &Action,
+        handle: Option<&str>,
+        request: &Request,
+        moment: &mut Moment,
+    ) -> Result<Response, Response> {
+        let sent = request.object()?;
+        let found = self.acted_on(work, action, handle, &sent)?;
+        let domain = self.domain().to_owned();
+        let number = match found {
+            Some(number) => number,
+            None if action.creates => {
+                let mut object = sent.clone();
+                set(action, &mut object, &mut Source { domain: &domain, moment });
+                self.made(work, None, &object, moment)?
+            }
+            None => return self.act_on_nothing(work, action, &sent, &mut Source { domain: &domain, moment }),
+        };
+        let mut object = self.row(&work.collection, number).object.clone();
+        if let Some(needs) = action.needs.as_ref().filter(|needs| !needs.live.fits(&object)) {
+            return Err(Response::declared(needs.status, &needs.refusal));
+        }
+        set(action, &mut object, &mut Source { domain: &domain, moment });
+        *self.object_mut(&work.collection, number) = object;
+        self.end_exclusive(work, number);
+        let shown = self.show(work, number, Answer::Action, moment);
+        let answer = match (&action.answer, &shown) {
+            (Some(template), Value::Object(object)) => {
+                fill::make(template, object, &mut Source { domain: &domain, moment })
+            }
+            _ => shown,
+        };
+        let is_write = !action.set.is_empty() || action.creates;
+        Ok(Response { is_write, ..Response::read(action.status, answer) })
+    }
+
+    /// Answers an action that found no object.
+    fn act_on_nothing(
+        &mut self,
+        work: &Work,
+        action: &Action,
+        sent: &Object,
+        source: &mut Source,
+    ) -> Result<Response, Response> {
+        let named = action.by.as_ref().and_then(|field| sent.get(field)?.as_str());
+        if let (Some(named), Some(tenant)) = (named, &action.tenant)
+            && fill::text_of(tenant, sent, source) == named
+        {
+            self.end_flags(work, |field| action.set.contains_key(field), None);
+            return Ok(Response { is_write: true, ..Response::read(action.status, Value::Object(sent.clone())) });
+        }
+        if let Some(otherwise) = &action.otherwise {
+            return Ok(Response::read(action.status, fill::make(otherwise, sent, source)));
+        }
+        Err(action.needs.as_ref().map_or_else(
+            || Response::declared(404, &work.kind.server.missing),
+            |needs| Response::declared(needs.status, &needs.refusal),
+        ))
+    }
+
+    /// Finds the object that an action is about.
+    fn acted_on(
+        &self,
+        work: &Work,
+        action: &Action,
+        handle: Option<&str>,
+        sent: &Object,
+    ) -> Result<Option<u64>, Response> {
+        if handle.is_some() {
+            return self.wanted(work, handle).map(Some);
+        }
+        let mut rows = self.rows_of(&work.collection);
+        let Some(field) = &action.by else {
+            return Ok(rows.find(|row| action.find.fits(&row.object)).map(|row| row.number));
+        };
+        if let Some(name) = sent.keys().find(|name| *name != field) {
+            let message = format!("Payload validation error: 'Additional properties not allowed: {name}'.");
+            return Err(Response::invalid_body(&message));
+        }
+        let Some(Value::String(wanted)) = sent.get(field) else {
+            let message = format!("Payload validation error: 'Missing required property: {field}'.");
+            return Err(Response::invalid_body(&message));
+        };
+        Ok(rows.find(|row| row.object.get(field).is_some_and(|value| *value == **wanted)).map(|row| row.number))
+    }
+}
+
+fn set(action: &Action, object: &mut Object, source: &mut Source) {
+    let before = object.clone();
+    for (name, fills) in &action.set {
+        if let Some(value) = fill::value(fills, &before, &before, source) {
+            object.insert(name.clone(), value);
+        }
+    }
+}
