@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
-use super::{Event, Job, News, Outcome, READ_LAG, read_back, run, run_with};
+use super::{Event, Job, News, Outcome, READ_LAG, read_back, refreshed, run, run_with};
 use crate::api::testing::{Asked, Reply, Server};
 use crate::error::Problem;
 use crate::kinds::Registry;
@@ -340,6 +340,18 @@ async fn what_was_written_is_read_back_with_patience() {
     assert_eq!(names, ["A", "B"]);
     let asked = |path: &str| server.lines().iter().filter(|line| *line == path).count();
     assert_eq!((asked("GET /clients/a"), asked("GET /clients/b"), asked("GET /clients/c")), (2, 3, 1));
+}
+
+#[test]
+fn of_two_deletes_of_one_name_only_the_one_that_was_done_is_gone() {
+    let twins = vec![application("A", Some("a1")), application("A", Some("a2"))];
+    let live = Tenant { kinds: BTreeMap::from([("clients".to_owned(), twins)]), ..Tenant::default() };
+    let delete = |id| change("clients/A", Action::Delete, Some(id), &[]);
+    let plan = plan(vec![delete("a1"), delete("a2")]);
+    let done = [(Address::new("clients", "A"), Action::Delete, Some("a2".to_owned()))];
+    let now = refreshed(&live, Tenant::default(), &plan, &done);
+    let left: Vec<_> = now.objects("clients").iter().map(|object| object.id.as_deref()).collect();
+    assert_eq!(left, [Some("a1")]);
 }
 
 fn may_be_spawned<T: Future + Send>(future: T) -> T {
