@@ -156,6 +156,16 @@ fn calls(
 }
 
 async fn applied(server: &Server, plan: &Plan, live: &Tenant, interrupt: bool) -> (Outcome, Vec<Event>) {
+    applied_by(calls, server, plan, live, interrupt).await
+}
+
+async fn applied_by(
+    calls: impl Fn(&Kind, &Change, Option<&Object>, Option<&Object>, &Names) -> Result<Vec<Call>, Problem>,
+    server: &Server,
+    plan: &Plan,
+    live: &Tenant,
+    interrupt: bool,
+) -> (Outcome, Vec<Event>) {
     let client = server.client().await;
     let (_keep, interrupt) = watch::channel(interrupt);
     let desired = Tenant::default();
@@ -340,6 +350,24 @@ async fn what_was_written_is_read_back_with_patience() {
     assert_eq!(names, ["A", "B"]);
     let asked = |path: &str| server.lines().iter().filter(|line| *line == path).count();
     assert_eq!((asked("GET /clients/a"), asked("GET /clients/b"), asked("GET /clients/c")), (2, 3, 1));
+}
+
+#[tokio::test]
+async fn what_is_refused_for_members_that_nobody_knows_is_sent_without_them() {
+    let refusal = |status| Trouble::Instead(Reply::Json(status, json!({"statusCode": status, "message": "no"})));
+    let with_spare = |kind: &Kind, change: &Change, wanted: Option<&Object>, live: Option<&Object>, names: &Names| {
+        let spare = Map::from_iter([("name".to_owned(), json!("spare"))]);
+        let calls = calls(kind, change, wanted, live, names)?.into_iter();
+        Ok(calls.map(|call| Call { spare: Some(spare.clone()), ..call }).collect())
+    };
+    for (status, sent, is_done) in [(400, 2, true), (403, 1, false)] {
+        let (server, store) = tenant("PATCH /api/v2/clients/a", vec![(1, refusal(status))], 0);
+        store.lock().unwrap().clients = vec![json!({"client_id": "a", "name": "A"})];
+        let plan = plan(vec![change("clients/A", Action::Update, Some("a"), &[])]);
+        let (outcome, _) = applied_by(with_spare, &server, &plan, &Tenant::default(), false).await;
+        assert_eq!((outcome.is_complete(), server.asked().len()), (is_done, sent), "{status}");
+        assert_eq!(store.lock().unwrap().clients[0]["name"] == "spare", is_done, "{status}");
+    }
 }
 
 #[test]
