@@ -21,6 +21,7 @@ const ROOMS: &[(&str, bool, &[&str])] = &[
     ("config", true, &["kinds", "tenant", "error", "text", "secret", "config"]),
     ("plan", true, &["plan", "tenant", "kinds", "error", "text", "secret"]),
     ("apply", false, &["plan", "api", "kinds", "tenant", "error", "apply"]),
+    ("api/page.rs", true, &["api"]),
     ("api/paging", true, &["kinds", "api", "text"]),
     ("api/pace.rs", true, &["api"]),
     ("api/failure.rs", true, &["error", "secret", "api", "kinds"]),

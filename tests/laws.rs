@@ -1,4 +1,4 @@
-//! The laws of the house, on random tenants of all kinds (ARCHITECTURE.md, "Laws as property tests").
+//! The laws of the house, on random tenants of all kinds and the API's failures.
 
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, proptest};

@@ -193,7 +193,7 @@ impl Token {
         let life = answer.get("expires_in").and_then(Value::as_u64).map(Duration::from_secs);
         // A token of a minute or less would never be used otherwise.
         let margin = life.map_or(Duration::ZERO, |life| MARGIN.min(life / 10));
-        Some(Self { text: text.into(), ends: life.map(|life| now + life), margin })
+        Some(Self { text: text.into(), ends: life.map(|life| now.saturating_add(life)), margin })
     }
 
     /// Tells whether it can still be used.
@@ -275,6 +275,8 @@ mod tests {
         assert!(!token.is_fresh(NOW + Duration::from_secs(3550)));
         let short = Token::read(&json!({"access_token": "abcd", "expires_in": 10}), NOW).unwrap();
         assert!(short.is_fresh(NOW + Duration::from_secs(8)));
+        let endless = Token::read(&json!({"access_token": "abcd", "expires_in": u64::MAX}), NOW).unwrap();
+        assert!(endless.is_fresh(NOW), "no number of the server's makes us stumble");
         assert!(Token::read(&json!({"token": "abcd"}), NOW).is_none());
     }
 }

@@ -14,6 +14,7 @@ use super::paging::{Ask, Finish, Reading};
 use super::{Client, Query};
 use crate::error::Error;
 use crate::kinds::kind::{Endpoint, Kind, List, Method};
+use crate::plan::call::encoded;
 use crate::tenant::{Address, Object, Provenance, Tenant};
 
 /// A kind as it was read, or why it could not be.
@@ -128,14 +129,4 @@ pub(crate) fn unreadable(failure: &Failure) -> Option<String> {
 pub(crate) fn object(kind: &Kind, value: Map<String, Value>) -> Object {
     let id = kind.id.as_ref().and_then(|id| value.get(id)).and_then(Value::as_str).map(str::to_owned);
     Object { address: Address::of(kind, &value), id, value, provenance: Provenance::default() }
-}
-
-/// Percent-encodes a handle for a path (RFC 3986, section 3.3); ids such as `auth0|5f` need it.
-pub(crate) fn encoded(id: &str) -> String {
-    id.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
 }

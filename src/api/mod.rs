@@ -13,6 +13,7 @@ pub mod clock;
 pub mod failure;
 mod fetch;
 pub mod pace;
+mod page;
 pub mod paging;
 mod tls;
 mod transport;
@@ -36,7 +37,7 @@ use pace::Repeat;
 use transport::Content;
 use wire::{Answered, Request, Wire};
 
-pub(crate) use fetch::{encoded, object, unreadable};
+pub(crate) use fetch::{object, unreadable};
 pub use tls::Roots;
 pub use wire::Stats;
 

@@ -132,10 +132,10 @@ pub fn next(attempt: &Attempt) -> Next {
     };
     let wait = match told {
         // Everybody who was refused waits for the same moment; a little chance spreads them.
-        Some(told) => told + FIRST_BACKOFF.mul_f64(attempt.jitter.clamp(0.0, 1.0)),
+        Some(told) => told.saturating_add(FIRST_BACKOFF.mul_f64(attempt.jitter.clamp(0.0, 1.0))),
         None => backoff(attempt.number, attempt.jitter),
     };
-    if attempt.waited + wait <= MOST_WAITING {
+    if attempt.waited.saturating_add(wait) <= MOST_WAITING {
         return Next::Wait(wait);
     }
     Next::GiveUp(format!(
@@ -230,7 +230,7 @@ impl Budget {
         };
         self.left = Some(left);
         if left == 0 {
-            self.opens = now + wait.unwrap_or(PROBE);
+            self.opens = now.saturating_add(wait.unwrap_or(PROBE));
         }
     }
 }
@@ -296,6 +296,13 @@ mod tests {
     fn waiting_and_attempts_have_an_end() {
         let hours = attempt(Ended::Answered(429), Repeat::Always, limits(&[("retry-after", "10000")]));
         assert!(matches!(next(&hours), Next::GiveUp(why) if why.contains("wait 2 h more")));
+        for header in ["retry-after", "retry-after-ms", "x-ratelimit-reset"] {
+            let most = limits(&[(header, "18446744073709549568")]);
+            assert!(matches!(next(&attempt(Ended::Answered(429), Repeat::Always, most)), Next::GiveUp(_)), "{header}");
+            let mut budget = Budget::default();
+            budget.learn(429, most, 0, NOW);
+            assert!(budget.admit(NOW).unwrap_err() > MOST_WAITING, "{header}");
+        }
         let fifth = Attempt { number: 5, ..attempt(Ended::Lost, Repeat::Always, Limits::default()) };
         assert!(matches!(next(&fifth), Next::GiveUp(why) if why.contains("5 attempts")));
         let tired = Attempt { waited: MOST_WAITING, ..attempt(Ended::Lost, Repeat::Always, Limits::default()) };

@@ -13,6 +13,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use serde_json::{Map, Value};
 
+use super::page::Page;
 use crate::kinds::kind::{List, Paging};
 
 /// As far as page numbers reach (paging.md of the API facts, "Window of 1,000").
@@ -20,6 +21,9 @@ const WINDOW: u64 = 1_000;
 /// The page size that every list takes: the general page of the documentation names it as the
 /// largest on public cloud (paging.md of the API facts, "Page sizes").
 const SAFE_SIZE: u64 = 50;
+
+/// The largest list that is read, in objects; one that says it is larger, or does not end, is broken.
+const LARGEST: u64 = 1_000_000;
 
 /// How often a list that changes while it is read is read.
 const MOST_READINGS: u32 = 4;
@@ -125,6 +129,11 @@ impl<'a> Reading<'a> {
     /// Says what is wrong with the answer.
     pub fn answered(&mut self, ask: &Ask, answer: Value) -> Result<Vec<Ask>, String> {
         let page = Page::read(&self.list.items, answer)?;
+        let read = self.items.iter().map(|(_, items)| items.len() as u64).sum::<u64>() + page.items.len() as u64;
+        let count = read.max(page.total.unwrap_or(0));
+        if count > LARGEST {
+            return Err(format!("the list has {count} objects or more, and tenantctl reads {LARGEST} at most"));
+        }
         let more = match ask {
             Ask::All => Vec::new(),
             Ask::After(None) if page.is_bare && !page.items.is_empty() => return self.by_pages(),
@@ -270,56 +279,6 @@ impl<'a> Reading<'a> {
 fn handle(item: &Item, id: Option<&str>) -> String {
     let handle = id.and_then(|id| item.get(id)).and_then(Value::as_str).map(str::to_owned);
     handle.unwrap_or_else(|| Value::Object(item.clone()).to_string())
-}
-
-#[derive(Debug)]
-struct Page {
-    items: Vec<Item>,
-    /// The answer is a list without an envelope.
-    is_bare: bool,
-    limit: Option<u64>,
-    total: Option<u64>,
-    next: Option<String>,
-}
-
-impl Page {
-    /// Reads a bare array, or an envelope; the lists of the actions family name their page size
-    /// `per_page` (paging.md of the API facts, "Styles").
-    fn read(member: &str, answer: Value) -> Result<Self, String> {
-        let is_bare = answer.is_array();
-        let (items, mut envelope) = match answer {
-            Value::Array(items) => (items, Map::new()),
-            Value::Object(mut envelope) => match envelope.remove(member) {
-                Some(Value::Array(items)) => (items, envelope),
-                Some(_) => return Err(format!("the member `{member}` of the answer is not a list")),
-                None => return Err(format!("the answer has no member `{member}`")),
-            },
-            _ => return Err("the answer is neither a list nor an object".to_owned()),
-        };
-        let items = items.into_iter().map(|item| match item {
-            Value::Object(item) => Ok(item),
-            other => Err(format!("the list holds something that is not an object: {}", kind_of(&other))),
-        });
-        let number = |name: &str| envelope.get(name).and_then(Value::as_u64);
-        let limit = number("limit").or_else(|| number("per_page")).filter(|limit| *limit > 0);
-        let total = number("total");
-        let next = match envelope.remove("next") {
-            Some(Value::String(next)) if !next.is_empty() => Some(next),
-            _ => None,
-        };
-        Ok(Self { items: items.collect::<Result<_, _>>()?, is_bare, limit, total, next })
-    }
-}
-
-fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
 }
 
 #[cfg(test)]

@@ -171,6 +171,14 @@ fn a_mark_that_comes_twice_is_an_error() {
 }
 
 #[test]
+fn a_list_without_end_is_an_error() {
+    let list = list(&[Paging::Page]);
+    let mut reading = Reading::new(&list, Some("id"));
+    let error = reading.answered(&Ask::Page(0), json!({"total": u64::MAX, "things": things(0..1)})).unwrap_err();
+    assert!(error.contains("at most"), "{error}");
+}
+
+#[test]
 fn a_list_that_changes_while_it_is_read_is_read_again() {
     let server = Server { count: 150, cap: 100, envelope: true };
     let (finish, requests, _) = read(&list(&[Paging::Page]), |at, query| match at {

@@ -160,6 +160,18 @@ async fn a_token_that_is_refused_is_renewed_once() {
 }
 
 #[tokio::test]
+async fn requests_whose_token_is_refused_side_by_side_share_one_new_token() {
+    let server = Server::start(|_, asked| match asked.authorization.as_str() {
+        "Bearer token-1" => Reply::Json(401, json!({"statusCode": 401, "message": "Invalid token"})),
+        _ => Reply::Json(200, json!({})),
+    });
+    let client = server.client().await;
+    let calls: Vec<Call> = (0..6).map(|at| call(Method::Patch, &format!("/clients/{at}"))).collect();
+    futures_util::future::try_join_all(calls.iter().map(|call| client.send(call))).await.unwrap();
+    assert_eq!(client.stats().token_requests, 2);
+}
+
+#[tokio::test]
 async fn a_ready_token_is_used_as_it_is() {
     let server = Server::bare(|_, asked| {
         assert_eq!(asked.authorization, "Bearer ready-token");

@@ -17,10 +17,10 @@ use tokio::sync::watch;
 
 use super::Job;
 use crate::api::failure::{Cause, Failure};
-use crate::api::{Answer, Client, encoded};
+use crate::api::{Answer, Client};
 use crate::error::Error;
 use crate::kinds::kind::{Kind, Method};
-use crate::plan::call::Call;
+use crate::plan::call::{Call, encoded};
 use crate::plan::{Action, Change};
 use crate::tenant::Address;
 

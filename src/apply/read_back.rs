@@ -3,7 +3,6 @@
 //! Comparing it with the definitions is the planner's; here is the reading, and the patience with
 //! reads that lag behind writes.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
@@ -21,7 +20,8 @@ const FIRST_LOOK: Duration = Duration::from_millis(500);
 #[must_use]
 pub fn refreshed(live: &Tenant, read: Tenant, plan: &Plan, done: &[(Address, Action, Option<String>)]) -> Tenant {
     let is_done = |change: &&Change| {
-        let is_it = |id: &Option<String>| change.action != Action::Update || *id == change.id;
+        // Two objects can have one name; what is made has an id that the plan does not know.
+        let is_it = |id: &Option<String>| matches!(change.action, Action::Create | Action::Replace) || *id == change.id;
         done.iter().any(|(address, action, id)| *address == change.address() && *action == change.action && is_it(id))
     };
     let gone: Vec<(&str, Option<&str>)> =
@@ -72,12 +72,12 @@ pub async fn read_back(
         let is_settled = &is_settled;
         async move { patient(client, kind, *action, *id, is_settled, (lag, after)).await }
     }));
-    let mut lists: Vec<&Kind> = listed.iter().map(|(kind, ..)| *kind).collect();
-    lists.dedup_by_key(|kind| &kind.name);
+    let is_listed = |kind: &&Kind| listed.iter().any(|(listed, ..)| listed.name == kind.name);
+    let lists: Vec<&Kind> = registry.iter().filter(is_listed).collect();
     let (seen, mut tenant) = tokio::try_join!(seen, client.fetch(&lists))?;
-    for (kind, _, _) in &listed {
-        let names: Vec<&Address> = done.iter().map(|(address, ..)| address).collect();
-        let ids: Vec<&String> = done.iter().filter_map(|(_, _, id)| id.as_ref()).collect();
+    let names: Vec<&Address> = done.iter().map(|(address, ..)| address).collect();
+    let ids: Vec<&String> = done.iter().filter_map(|(_, _, id)| id.as_ref()).collect();
+    for kind in &lists {
         if let Some(objects) = tenant.kinds.get_mut(&kind.name) {
             objects.retain(|object| match &object.id {
                 Some(id) => ids.contains(&id),
@@ -93,8 +93,8 @@ pub async fn read_back(
         }
     }
     // A kind is either read or not.
-    let unreadable: BTreeMap<String, String> = tenant.unreadable.clone();
-    tenant.kinds.retain(|kind, _| !unreadable.contains_key(kind));
+    let Tenant { kinds, unreadable } = &mut tenant;
+    kinds.retain(|kind, _| !unreadable.contains_key(kind));
     Ok(tenant)
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
-use super::{Event, Job, News, Outcome, READ_LAG, read_back, run, run_with};
+use super::{Event, Job, News, Outcome, READ_LAG, read_back, refreshed, run, run_with};
 use crate::api::testing::{Asked, Reply, Server};
 use crate::error::Problem;
 use crate::kinds::Registry;
@@ -156,6 +156,16 @@ fn calls(
 }
 
 async fn applied(server: &Server, plan: &Plan, live: &Tenant, interrupt: bool) -> (Outcome, Vec<Event>) {
+    applied_by(calls, server, plan, live, interrupt).await
+}
+
+async fn applied_by(
+    calls: impl Fn(&Kind, &Change, Option<&Object>, Option<&Object>, &Names) -> Result<Vec<Call>, Problem>,
+    server: &Server,
+    plan: &Plan,
+    live: &Tenant,
+    interrupt: bool,
+) -> (Outcome, Vec<Event>) {
     let client = server.client().await;
     let (_keep, interrupt) = watch::channel(interrupt);
     let desired = Tenant::default();
@@ -340,6 +350,36 @@ async fn what_was_written_is_read_back_with_patience() {
     assert_eq!(names, ["A", "B"]);
     let asked = |path: &str| server.lines().iter().filter(|line| *line == path).count();
     assert_eq!((asked("GET /clients/a"), asked("GET /clients/b"), asked("GET /clients/c")), (2, 3, 1));
+}
+
+#[tokio::test]
+async fn what_is_refused_for_members_that_nobody_knows_is_sent_without_them() {
+    let refusal = |status| Trouble::Instead(Reply::Json(status, json!({"statusCode": status, "message": "no"})));
+    let with_spare = |kind: &Kind, change: &Change, wanted: Option<&Object>, live: Option<&Object>, names: &Names| {
+        let spare = Map::from_iter([("name".to_owned(), json!("spare"))]);
+        let calls = calls(kind, change, wanted, live, names)?.into_iter();
+        Ok(calls.map(|call| Call { spare: Some(spare.clone()), ..call }).collect())
+    };
+    for (status, sent, is_done) in [(400, 2, true), (403, 1, false)] {
+        let (server, store) = tenant("PATCH /api/v2/clients/a", vec![(1, refusal(status))], 0);
+        store.lock().unwrap().clients = vec![json!({"client_id": "a", "name": "A"})];
+        let plan = plan(vec![change("clients/A", Action::Update, Some("a"), &[])]);
+        let (outcome, _) = applied_by(with_spare, &server, &plan, &Tenant::default(), false).await;
+        assert_eq!((outcome.is_complete(), server.asked().len()), (is_done, sent), "{status}");
+        assert_eq!(store.lock().unwrap().clients[0]["name"] == "spare", is_done, "{status}");
+    }
+}
+
+#[test]
+fn of_two_deletes_of_one_name_only_the_one_that_was_done_is_gone() {
+    let twins = vec![application("A", Some("a1")), application("A", Some("a2"))];
+    let live = Tenant { kinds: BTreeMap::from([("clients".to_owned(), twins)]), ..Tenant::default() };
+    let delete = |id| change("clients/A", Action::Delete, Some(id), &[]);
+    let plan = plan(vec![delete("a1"), delete("a2")]);
+    let done = [(Address::new("clients", "A"), Action::Delete, Some("a2".to_owned()))];
+    let now = refreshed(&live, Tenant::default(), &plan, &done);
+    let left: Vec<_> = now.objects("clients").iter().map(|object| object.id.as_deref()).collect();
+    assert_eq!(left, [Some("a1")]);
 }
 
 fn may_be_spawned<T: Future + Send>(future: T) -> T {

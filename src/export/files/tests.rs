@@ -80,6 +80,25 @@ fn no_secret_and_no_read_only_field_is_written() {
 }
 
 #[test]
+fn secret_elements_are_not_written() {
+    let registry = Registry::parse(
+        r#"[{ "kind": "things", "about": "Things.", "identity": [{ "fields": ["name"] }], "fields": {
+            "name": { "type": "string" },
+            "keys": { "type": "list", "items": { "type": "string", "secret": true } },
+            "tokens": { "type": "map", "items": { "type": "string", "secret": true } } } }]"#,
+    )
+    .unwrap();
+    let value = json!({"name": "a", "keys": ["do-not-tell"], "tokens": {"x": "do-not-tell"}});
+    let Value::Object(value) = value else { panic!("an object") };
+    let address = Address::new("things", "a");
+    let object = Object { address, id: None, value, provenance: Provenance::default() };
+    let tenant = Tenant { kinds: [("things".to_owned(), vec![object])].into(), ..Tenant::default() };
+    let exported = files(&registry, &tenant, &Options::default()).unwrap();
+    assert!(exported.files[0].text.contains("name: a"), "{exported:?}");
+    assert!(!format!("{exported:?}").contains("do-not-tell"), "{exported:?}");
+}
+
+#[test]
 fn with_ids_each_object_keeps_its_handle() {
     let exported = read(&export(&example(), &Options { with_ids: true, own_client: None }));
     assert_eq!(exported["clients"][1]["client_id"], "idB");
