@@ -48,8 +48,9 @@ impl Files {
     /// # Errors
     /// If it is no folder, or can't be entered.
     pub fn open(root: &Path) -> Result<Self, Error> {
-        let root = fs::canonicalize(root).map_err(|error| {
-            Error::new(format!("can't open the folder `{}`", root.display())).because(words(&error))
+        let root = fs::canonicalize(root).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Error::new(format!("the folder `{}` does not exist", root.display())),
+            _ => Error::new(format!("can't open the folder `{}`", root.display())).because(words(&error)),
         })?;
         if root.is_dir() { Ok(Self { root }) } else { Err(Error::new(format!("`{}` is not a folder", root.display()))) }
     }
@@ -148,10 +149,12 @@ impl Files {
 }
 
 /// Finds the nearest folder, from `start` up, that has a file of this name.
-#[must_use]
-pub fn find_up(start: &Path, name: &str) -> Option<PathBuf> {
-    let start = fs::canonicalize(start).ok()?;
-    start.ancestors().find(|folder| folder.join(name).is_file()).map(Path::to_path_buf)
+///
+/// # Errors
+/// If `start` is no folder, or can't be entered.
+pub fn find_up(start: &Path, name: &str) -> Result<Option<PathBuf>, Error> {
+    let start = Files::open(start)?.root;
+    Ok(start.ancestors().find(|folder| folder.join(name).is_file()).map(Path::to_path_buf))
 }
 
 /// Reads a text that a person named on the command line or in a variable, wherever it is.
@@ -294,6 +297,16 @@ mod tests {
     use super::{Entry, Files, Mode, find_up};
 
     #[test]
+    fn a_start_that_is_no_folder_is_not_searched_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("missing");
+        let said = |start: &std::path::Path| find_up(start, "b.yaml").unwrap_err().message;
+        assert_eq!(said(&missing), format!("the folder `{}` does not exist", missing.display()));
+        std::fs::write(&missing, "").unwrap();
+        assert_eq!(said(&missing), format!("`{}` is not a folder", missing.display()));
+    }
+
+    #[test]
     fn a_text_that_was_written_is_read_again_and_leaves_nothing_beside_it() {
         let folder = tempfile::tempdir().unwrap();
         let files = Files::open(folder.path()).unwrap();
@@ -302,7 +315,8 @@ mod tests {
         assert_eq!((read.name.as_str(), read.text.as_str()), ("a/b.yaml", "x: 1\n"));
         assert_eq!(std::fs::read_dir(folder.path().join("a")).unwrap().count(), 1);
         assert_eq!(files.entry("a"), Entry::Folder);
-        assert_eq!(find_up(&folder.path().join("a"), "b.yaml"), Some(files.root().join("a")));
+        assert_eq!(find_up(&folder.path().join("a"), "b.yaml").unwrap(), Some(files.root().join("a")));
+        assert_eq!(find_up(&folder.path().join("a"), "c.yaml").unwrap(), None);
         files.remove("a/b.yaml").unwrap();
         assert_eq!(files.entry("a/b.yaml"), Entry::Nothing);
     }

@@ -214,7 +214,7 @@ impl<'a> Parser<'a> {
                 if value.shift_remove(name).is_some() {
                     let address = Address::of(kind, value);
                     let message = format!("{address}: `{name}` is left out: {}", rule.because);
-                    let origin = part.provenance.origin(&format!("/{}", escape(name)));
+                    let origin = part.provenance.key_origin(&format!("/{}", escape(name)));
                     self.problems.push(Problem::warning(message).at(origin).hint("remove it"));
                 }
             }
@@ -250,6 +250,7 @@ impl<'a> Parser<'a> {
                 continue;
             }
             let at = format!("{pointer}/{}", escape(name));
+            part.provenance.keys.insert(at.clone(), self.origin(&entry.span));
             if self.substituted.is_secret(&entry.span) {
                 part.provenance.sensitive.insert(pointer.to_owned());
             }
@@ -341,6 +342,7 @@ impl<'a> Parser<'a> {
                 part.provenance.sensitive.insert(pointer.to_owned());
             }
             let at = format!("{pointer}/{}", escape(&entry.key));
+            part.provenance.keys.insert(at.clone(), self.origin(&entry.span));
             if let Some(value) = self.value(&entry.value, field, &at, is_secret, part) {
                 members.insert(entry.key.clone(), value);
             }

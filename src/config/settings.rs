@@ -109,9 +109,9 @@ impl Project {
     /// If there is none, or with everything that is wrong in it.
     pub fn find(directory: Option<&Path>, variables: Variables, secrets: &Secrets) -> Result<Self, Error> {
         let start = directory.unwrap_or(Path::new("."));
-        let root = files::find_up(start, FILE).ok_or_else(|| {
-            Error::new(format!("no `{FILE}` in `{}` or a folder above it", start.display()))
-                .hint("go to the project's folder, or name it with `-C DIR`")
+        let hint = "go to the project's folder, or name it with `-C DIR`";
+        let root = files::find_up(start, FILE).map_err(|error| error.hint(hint))?.ok_or_else(|| {
+            Error::new(format!("no `{FILE}` in `{}` or a folder above it", start.display())).hint(hint)
         })?;
         let files = Files::open(&root)?;
         let source = files.read(FILE)?;
@@ -246,10 +246,17 @@ impl Project {
             (["value", "secret"] | ["secret", "value"], _, Some(value), Some(Value::Bool(is_secret))) => {
                 Keyword { value: Some(value.clone()), is_secret: *is_secret, variable: None, origin }
             }
-            (members, Some(Value::String(_)), ..) if members.len() > 1 => {
-                let message =
-                    format!("the keyword `{}` is taken from the environment, and has another key too", name.value);
-                let hint = "write `{ env: NAME }` alone; what comes from the environment is always a secret";
+            (members, Some(Value::String(variable)), ..) if members.len() > 1 => {
+                let others: Vec<&str> = members.iter().copied().filter(|key| *key != "env").collect();
+                let message = format!(
+                    "the keyword `{}` comes from the environment variable `{variable}` and can't have {} too",
+                    name.value,
+                    one_of(&others)
+                );
+                let hint = format!(
+                    "write `{{ env: {variable} }}`: what comes from the environment is always a secret; a map with the \
+                     key `env` is written `{{ value: {{ env: ... }}, secret: false }}`"
+                );
                 problems.push(Problem::error(message).at(origin).hint(hint));
                 return None;
             }

@@ -112,6 +112,8 @@ pub fn fill(pattern: &str, value: impl Fn(&str) -> Option<String>) -> String {
 pub struct Provenance {
     /// Where each value stands.
     pub origins: BTreeMap<String, Origin>,
+    /// Where the key of each value stands; elements of lists have none.
+    pub keys: BTreeMap<String, Origin>,
     /// Values that hold the value of a secret keyword: never shown.
     pub sensitive: BTreeSet<String>,
     /// Secret fields whose whole text is a marker without a value, with the keyword: they mean
@@ -130,6 +132,13 @@ impl Provenance {
             }
             pointer = &pointer[..pointer.rfind('/')?];
         }
+    }
+
+    /// Finds where a value's key stands, for what is wrong with the key itself; else as
+    /// [`Provenance::origin`].
+    #[must_use]
+    pub fn key_origin(&self, pointer: &str) -> Option<Origin> {
+        self.keys.get(pointer).cloned().or_else(|| self.origin(pointer))
     }
 
     /// Tells whether a value, or a part of it, or what it is part of, holds a secret keyword's value.
