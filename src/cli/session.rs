@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::api::auth::Credentials;
 use crate::api::clock::Clock;
 use crate::api::{Client, Connection, PARALLELISM, Roots};
-use crate::config::settings::{Project, Settings, Target, pattern, process_variables};
+use crate::config::settings::{Project, Settings, Target, pattern};
 use crate::config::{self, Loaded};
 use crate::error::{Error, Problem, Problems};
 use crate::files;
@@ -34,10 +34,10 @@ pub struct Choice {
     /// The environment [default: the only one]
     #[arg(short, long, value_name = "ENV")]
     pub environment: Option<String>,
-    /// Only these objects; `*` stands for any text
+    /// Only these objects; `*` stands for any text; may be repeated
     #[arg(long, value_name = "KIND[/NAME]")]
     pub only: Vec<String>,
-    /// Not these objects, nor what hangs on them
+    /// Not these objects, nor what hangs on them; may be repeated
     #[arg(long, value_name = "KIND[/NAME]")]
     pub exclude: Vec<String>,
 }
@@ -48,7 +48,7 @@ pub struct Consent {
     /// Deletes and replaces are changes; without it they are held back
     #[arg(long)]
     pub allow_delete: bool,
-    /// Write the secrets of this object even where they can't be compared
+    /// Write the secrets of this object even where they can't be compared; may be repeated
     #[arg(long, value_name = "KIND/NAME")]
     pub rotate: Vec<String>,
     /// Take unknown fields as errors
@@ -92,7 +92,7 @@ impl Session {
     /// # Errors
     /// All that is wrong with the project file or the flags.
     pub fn open(context: &Context, choice: &Choice, consent: &Consent) -> Result<Self, Error> {
-        let project = Project::find(context.global.directory.as_deref(), process_variables(), &context.secrets)?;
+        let project = context.project().map_err(unsent)?;
         Self::of(&project, choice.environment.as_deref(), choice, consent)
     }
 
@@ -102,7 +102,7 @@ impl Session {
     /// All that is wrong with it or the flags.
     pub fn of(project: &Project, name: Option<&str>, choice: &Choice, consent: &Consent) -> Result<Self, Error> {
         let registry = Registry::builtin();
-        let mut settings = project.settings(name, registry)?;
+        let mut settings = project.settings(name, registry).map_err(unsent)?;
         settings.strict |= consent.strict;
         let mut policy = settings.policy();
         policy.allow_delete |= consent.allow_delete;
@@ -124,7 +124,8 @@ impl Session {
     /// # Errors
     /// Everything that is wrong with them.
     pub fn load(&self, context: &Context) -> Result<Desired, Error> {
-        let Loaded { desired, warnings } = config::load(&self.settings, Registry::builtin(), &context.secrets)?;
+        let loaded = config::load(&self.settings, Registry::builtin(), &context.secrets);
+        let Loaded { desired, warnings } = loaded.map_err(unsent)?;
         context.ui.warnings(warnings);
         Ok(desired)
     }
@@ -177,7 +178,8 @@ impl Session {
         let kinds = scope::needed(registry, &desired, &self.policy);
         let live = connected.client.fetch(&kinds).await?;
         learn(registry, &live, &context.secrets);
-        let planned = plan(registry, &desired, &live, &self.policy)?;
+        let planned = plan(registry, &desired, &live, &self.policy)
+            .map_err(|problems| Error::from(problems).having("nothing was written"))?;
         context.ui.warnings(self.unmet(&planned));
         Ok(Drawn { desired, live, planned })
     }
@@ -220,6 +222,11 @@ impl Connected {
             None => Ok(()),
         }
     }
+}
+
+/// Says of problems in the user's files that they were found before the first request.
+pub(super) fn unsent(error: Error) -> Error {
+    error.having("nothing was sent")
 }
 
 /// Gives the kinds that `--only` and `--exclude` leave of all.
@@ -270,6 +277,7 @@ pub fn hidden(plan: &Plan, secrets: &Secrets) -> Plan {
     for note in &mut plan.secrets {
         hide(&mut note.name);
         hide(&mut note.path);
+        note.keyword.iter_mut().for_each(hide);
     }
     plan
 }
