@@ -10,12 +10,13 @@ use std::process::Command;
 use tokio::sync::watch;
 
 use super::Context;
-use super::session::{Choice, Connected, Consent, Drawn, Session, hidden};
+use super::session::{Choice, Connected, Consent, Drawn, Session};
 use crate::apply::{self, Event, Job, News, Outcome, READ_LAG};
 use crate::error::{Error, Exit};
 use crate::files;
 use crate::kinds::Registry;
 use crate::plan::{self, Plan, Policy, Source, saved};
+use crate::render::hidden::hidden;
 use crate::render::outcome::{Note, Notes, done_line, outcome_text};
 use crate::render::{plan_json, plan_text};
 use crate::tenant::{Address, Object, Pattern};

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::Context;
-use super::session::{Choice, Consent, Session, hidden, unsent};
+use super::session::{Choice, Consent, Session, unsent};
 use crate::error::{Error, Exit};
 use crate::files::{self, Mode};
 use crate::plan::Plan;
+use crate::render::hidden::hidden;
 use crate::render::{plan_json, plan_markdown, plan_text, visible};
 
 /// Arguments.

@@ -58,6 +58,7 @@ enum Key {
 }
 
 impl<'r> Builder<'r> {
+    /// Begins with no tree.
     pub(super) fn new(text: &'r str, reading: &'r mut dyn Reading) -> Self {
         Self {
             text,
@@ -72,6 +73,7 @@ impl<'r> Builder<'r> {
         }
     }
 
+    /// Takes the next event.
     pub(super) fn take(&mut self, event: Event<'_>, span: Span) {
         match event {
             Event::Scalar(text, style, anchor, tag) => self.scalar(&text, style, anchor, tag.as_deref(), &span),
@@ -100,6 +102,7 @@ impl<'r> Builder<'r> {
         self.problems.push(Problem::error(message).at(Some(origin)));
     }
 
+    /// Says what is wrong, and reads no further.
     pub(super) fn stop(&mut self, message: impl Into<String>, span: &Span, hint: &str) {
         let origin = self.reading.origin(span);
         self.problems.push(Problem::error(message).at(Some(origin)).hint(hint));

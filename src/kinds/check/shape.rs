@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use crate::kinds::kind::{Field, Format, Type};
-use crate::text::plural;
+use crate::text::{is_host_label, plural};
 
 /// Tells whether a value is of a type.
 pub(super) fn fits(holds: Type, value: &Value) -> bool {
@@ -113,13 +113,5 @@ pub(super) fn misses(format: Format, text: &str) -> Option<&'static str> {
 }
 
 fn is_hostname(text: &str) -> bool {
-    text.contains('.')
-        && text.len() <= 253
-        && text.split('.').all(|label| {
-            !label.is_empty()
-                && label.len() <= 63
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        })
+    text.contains('.') && text.len() <= 253 && text.split('.').all(is_host_label)
 }
