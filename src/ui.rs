@@ -100,11 +100,6 @@ impl Ui {
         Log(self.clone())
     }
 
-    /// Prints a problem.
-    pub fn problem(&self, problem: &Problem) {
-        self.say(&self.problem_text(problem, Self::message_style()));
-    }
-
     fn problem_text(&self, problem: &Problem, style: Style) -> String {
         let hide = |text: &String| self.secrets.hide(text);
         let mut hidden = problem.clone();

@@ -21,9 +21,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     let project = context.project()?;
     let settings = project.settings(args.environment.as_deref(), Registry::builtin())?;
     let (text, warnings) = config::render(&settings, Registry::builtin(), &context.secrets)?;
-    for warning in warnings.sorted() {
-        context.ui.problem(&warning);
-    }
+    context.ui.warnings(warnings);
     context.ui.result(&text);
     Ok(Exit::Done)
 }

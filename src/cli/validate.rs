@@ -49,9 +49,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     if problems.has_errors() {
         return Err(problems.into());
     }
-    for problem in problems.sorted() {
-        context.ui.problem(&problem);
-    }
+    context.ui.warnings(problems);
     context.ui.result(&checked.concat());
     Ok(Exit::Done)
 }

@@ -122,7 +122,7 @@ pub fn parse(source: &Arc<SourceText>, secrets: &Secrets, problems: &mut Problem
         match entry.key.as_str() {
             "version" => version = Some(entry.value.to_json()),
             "definitions" => file.definitions = reader.text(&entry),
-            "keywords" => file.keywords = reader.keywords(&entry),
+            "keywords" => file.keywords = reader.keywords(&entry.value, "`keywords`"),
             "keywords_file" => file.keywords_file = reader.text(&entry),
             "environments" => file.environments = reader.environments(&entry),
             "protect" => file.protect = reader.texts(&entry),
@@ -150,14 +150,12 @@ pub fn keyword_file(
     problems: &mut Problems,
 ) -> Vec<(Placed<String>, Node)> {
     let Some(root) = read(&source.text, &mut AsWritten(source), problems) else { return Vec::new() };
-    let mut reader = Reader { source, secrets, problems };
-    let entries = if root.is_null() { Vec::new() } else { reader.members(&root, "a file of keywords") };
-    entries.into_iter().map(|entry| (reader.placed(entry.key.clone(), &entry.span), entry.value)).collect()
+    Reader { source, secrets, problems }.keywords(&root, "a file of keywords")
 }
 
 impl Reader<'_> {
-    fn keywords(&mut self, entry: &Entry) -> Vec<(Placed<String>, Node)> {
-        let members = if entry.value.is_null() { Vec::new() } else { self.members(&entry.value, "`keywords`") };
+    fn keywords(&mut self, node: &Node, what: &str) -> Vec<(Placed<String>, Node)> {
+        let members = if node.is_null() { Vec::new() } else { self.members(node, what) };
         members.into_iter().map(|member| (self.placed(member.key.clone(), &member.span), member.value)).collect()
     }
 
@@ -171,7 +169,7 @@ impl Reader<'_> {
         for member in self.members(&entry.value, &format!("the environment `{}`", entry.key)) {
             match member.key.as_str() {
                 "tenant" => part.tenant = self.text(&member),
-                "keywords" => part.keywords = self.keywords(&member),
+                "keywords" => part.keywords = self.keywords(&member.value, "`keywords`"),
                 "keywords_file" => part.keywords_file = self.text(&member),
                 "credentials" => part.credentials = self.credentials(&member),
                 "protected" => part.protected = self.claim(&member),
