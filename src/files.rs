@@ -107,18 +107,6 @@ impl Files {
         write(&full, text, mode)
     }
 
-    /// Deletes a file inside the folder, if it is there.
-    ///
-    /// # Errors
-    /// If the path leads out of the folder, or the system refuses.
-    pub fn remove(&self, path: &str) -> Result<(), Error> {
-        if self.entry(path) == Entry::Nothing {
-            return Ok(());
-        }
-        let full = self.resolve(path)?;
-        fs::remove_file(full).map_err(|error| Error::new(format!("can't delete `{path}`")).because(words(&error)))
-    }
-
     /// Makes a full path and refuses one whose text alone leads out of the folder.
     fn lexical(&self, path: &str) -> Result<PathBuf, Problem> {
         let mut full = self.root.clone();
@@ -188,6 +176,18 @@ pub fn write(path: &Path, text: &str, mode: Mode) -> Result<(), Error> {
         let _ = fs::remove_file(&temporary);
         failed(&error)
     })
+}
+
+/// Deletes a file, wherever it is, and tells whether it was there.
+///
+/// # Errors
+/// If the system refuses.
+pub fn remove(path: &Path) -> Result<bool, Error> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::new(format!("can't delete `{}`", path.display())).because(words(&error))),
+    }
 }
 
 /// Keeps a file for this process alone until the result is dropped; other processes wait for it.
@@ -294,7 +294,7 @@ fn words(error: &std::io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, Files, Mode, find_up};
+    use super::{Entry, Files, Mode, find_up, remove};
 
     #[test]
     fn a_start_that_is_no_folder_is_not_searched_from() {
@@ -317,7 +317,8 @@ mod tests {
         assert_eq!(files.entry("a"), Entry::Folder);
         assert_eq!(find_up(&folder.path().join("a"), "b.yaml").unwrap(), Some(files.root().join("a")));
         assert_eq!(find_up(&folder.path().join("a"), "c.yaml").unwrap(), None);
-        files.remove("a/b.yaml").unwrap();
+        let full = files.root().join("a/b.yaml");
+        assert_eq!((remove(&full).unwrap(), remove(&full).unwrap()), (true, false));
         assert_eq!(files.entry("a/b.yaml"), Entry::Nothing);
     }
 
