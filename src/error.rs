@@ -272,12 +272,22 @@ impl Error {
         self.hint = hint;
         self
     }
+
+    /// Says how far the command had come, such as `nothing was sent`, if problems in the user's
+    /// files stopped it.
+    #[must_use]
+    pub fn having(mut self, how_far: &str) -> Self {
+        if !self.problems.is_empty() {
+            self.message = format!("{}, {how_far}", self.message);
+        }
+        self
+    }
 }
 
 impl From<Problems> for Error {
     fn from(problems: Problems) -> Self {
         let count = problems.0.iter().filter(|problem| problem.severity == Severity::Error).count();
-        Self { problems, ..Self::new(format!("{} found, nothing was sent", crate::text::plural(count, "error"))) }
+        Self { problems, ..Self::new(format!("{} found", crate::text::plural(count, "error"))) }
     }
 }
 

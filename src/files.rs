@@ -48,8 +48,9 @@ impl Files {
     /// # Errors
     /// If it is no folder, or can't be entered.
     pub fn open(root: &Path) -> Result<Self, Error> {
-        let root = fs::canonicalize(root).map_err(|error| {
-            Error::new(format!("can't open the folder `{}`", root.display())).because(words(&error))
+        let root = fs::canonicalize(root).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Error::new(format!("the folder `{}` does not exist", root.display())),
+            _ => Error::new(format!("can't open the folder `{}`", root.display())).because(words(&error)),
         })?;
         if root.is_dir() { Ok(Self { root }) } else { Err(Error::new(format!("`{}` is not a folder", root.display()))) }
     }
@@ -106,18 +107,6 @@ impl Files {
         write(&full, text, mode)
     }
 
-    /// Deletes a file inside the folder, if it is there.
-    ///
-    /// # Errors
-    /// If the path leads out of the folder, or the system refuses.
-    pub fn remove(&self, path: &str) -> Result<(), Error> {
-        if self.entry(path) == Entry::Nothing {
-            return Ok(());
-        }
-        let full = self.resolve(path)?;
-        fs::remove_file(full).map_err(|error| Error::new(format!("can't delete `{path}`")).because(words(&error)))
-    }
-
     /// Makes a full path and refuses one whose text alone leads out of the folder.
     fn lexical(&self, path: &str) -> Result<PathBuf, Problem> {
         let mut full = self.root.clone();
@@ -148,10 +137,12 @@ impl Files {
 }
 
 /// Finds the nearest folder, from `start` up, that has a file of this name.
-#[must_use]
-pub fn find_up(start: &Path, name: &str) -> Option<PathBuf> {
-    let start = fs::canonicalize(start).ok()?;
-    start.ancestors().find(|folder| folder.join(name).is_file()).map(Path::to_path_buf)
+///
+/// # Errors
+/// If `start` is no folder, or can't be entered.
+pub fn find_up(start: &Path, name: &str) -> Result<Option<PathBuf>, Error> {
+    let start = Files::open(start)?.root;
+    Ok(start.ancestors().find(|folder| folder.join(name).is_file()).map(Path::to_path_buf))
 }
 
 /// Reads a text that a person named on the command line or in a variable, wherever it is.
@@ -185,6 +176,18 @@ pub fn write(path: &Path, text: &str, mode: Mode) -> Result<(), Error> {
         let _ = fs::remove_file(&temporary);
         failed(&error)
     })
+}
+
+/// Deletes a file, wherever it is, and tells whether it was there.
+///
+/// # Errors
+/// If the system refuses.
+pub fn remove(path: &Path) -> Result<bool, Error> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::new(format!("can't delete `{}`", path.display())).because(words(&error))),
+    }
 }
 
 /// Keeps a file for this process alone until the result is dropped; other processes wait for it.
@@ -291,7 +294,17 @@ fn words(error: &std::io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, Files, Mode, find_up};
+    use super::{Entry, Files, Mode, find_up, remove};
+
+    #[test]
+    fn a_start_that_is_no_folder_is_not_searched_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("missing");
+        let said = |start: &std::path::Path| find_up(start, "b.yaml").unwrap_err().message;
+        assert_eq!(said(&missing), format!("the folder `{}` does not exist", missing.display()));
+        std::fs::write(&missing, "").unwrap();
+        assert_eq!(said(&missing), format!("`{}` is not a folder", missing.display()));
+    }
 
     #[test]
     fn a_text_that_was_written_is_read_again_and_leaves_nothing_beside_it() {
@@ -302,8 +315,10 @@ mod tests {
         assert_eq!((read.name.as_str(), read.text.as_str()), ("a/b.yaml", "x: 1\n"));
         assert_eq!(std::fs::read_dir(folder.path().join("a")).unwrap().count(), 1);
         assert_eq!(files.entry("a"), Entry::Folder);
-        assert_eq!(find_up(&folder.path().join("a"), "b.yaml"), Some(files.root().join("a")));
-        files.remove("a/b.yaml").unwrap();
+        assert_eq!(find_up(&folder.path().join("a"), "b.yaml").unwrap(), Some(files.root().join("a")));
+        assert_eq!(find_up(&folder.path().join("a"), "c.yaml").unwrap(), None);
+        let full = files.root().join("a/b.yaml");
+        assert_eq!((remove(&full).unwrap(), remove(&full).unwrap()), (true, false));
         assert_eq!(files.entry("a/b.yaml"), Entry::Nothing);
     }
 

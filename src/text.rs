@@ -23,6 +23,14 @@ pub fn one_of<S: AsRef<str>>(names: &[S]) -> String {
     }
 }
 
+/// Tells whether a text is one label of a host name (RFC 1123, section 2.1): letters, digits and inner
+/// hyphens, at most 63.
+#[must_use]
+pub fn is_host_label(text: &str) -> bool {
+    let is_bounded = (1..=63).contains(&text.len()) && !text.starts_with('-') && !text.ends_with('-');
+    is_bounded && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
 /// Finds the known name nearest to a misspelt one, if it is near enough to be meant.
 ///
 /// At most a third of the longer name's characters may differ (Levenshtein, with a swap of

@@ -100,11 +100,6 @@ impl Ui {
         Log(self.clone())
     }
 
-    /// Prints a problem.
-    pub fn problem(&self, problem: &Problem) {
-        self.say(&self.problem_text(problem, Self::message_style()));
-    }
-
     fn problem_text(&self, problem: &Problem, style: Style) -> String {
         let hide = |text: &String| self.secrets.hide(text);
         let mut hidden = problem.clone();
@@ -160,8 +155,7 @@ impl Ui {
     /// interrupted.
     pub fn ask(&self, question: &str) -> Result<bool, Error> {
         if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-            return Err(Error::new("nobody can be asked: stdin or stderr is no terminal")
-                .because(self.secrets.hide(question))
+            return Err(Error::new(format!("nobody can answer `{question}`: stdin or stderr is no terminal"))
                 .hint("give `--yes` to answer with yes"));
         }
         let prompt = dialoguer::Confirm::new().with_prompt(visible(&self.secrets.hide(question))).default(false);
@@ -263,6 +257,7 @@ mod tests {
         // The harness gives tests no terminal on stdin; where it does, there is nothing to test.
         if !std::io::IsTerminal::is_terminal(&std::io::stdin()) {
             let error = Ui::default().ask("Apply?").unwrap_err();
+            assert_eq!(error.message, "nobody can answer `Apply?`: stdin or stderr is no terminal");
             assert!(error.hint.unwrap().contains("--yes"));
         }
     }

@@ -168,7 +168,7 @@ clients:
     let found = shown(problems);
     let expected = [
         "tenant.yaml:3:11 the keyword `COMPNY` is not defined in environment `dev`",
-        "tenant.yaml:4:21 the keyword `UNSET` takes its value in environment `dev` from the environment variable `NOT_SET`, which is not set",
+        "tenant.yaml:4:21 the keyword `UNSET` takes its value in environment `dev` from the environment variable `NOT_SET`, which is not set or empty",
         "tenant.yaml:5:22 the keyword `ULRS` is not defined in environment `dev`",
         "tenant.yaml:6:19 the environment variable `NOPE`, which `env.NOPE` asks for, is not set",
     ];
@@ -249,7 +249,7 @@ fn bad_files_give_problems_with_a_place() {
         ("tenant.yaml:1:9 `tenant` must be a map, not a list", b"tenant: [1]\n".to_vec()),
         ("tenant.yaml:1:8 `clients` must be a list, not nothing", b"clients:\n".to_vec()),
         ("tenant.yaml:2:5 an element of `clients` must be a map, not a text", b"clients:\n  - A\n".to_vec()),
-        ("a tab stands where YAML takes blanks only", b"clients:\n\t- name: A\n".to_vec()),
+        ("a tab stands where YAML takes spaces only", b"clients:\n\t- name: A\n".to_vec()),
         ("a quote is never closed", b"clients:\n  - name: \"A\n".to_vec()),
         ("tenant.yaml:3:5 the key `name` stands twice in this map", b"clients:\n  - name: A\n    name: B\n".to_vec()),
         ("tenant.yaml:1:15 the tag `!foo` is not known", b"clients: !foo []\n".to_vec()),

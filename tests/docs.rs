@@ -41,7 +41,11 @@ fn the_readme_lists_the_kinds() {
 #[test]
 fn every_key_of_the_declarations_is_explained() {
     let explained = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/README.md")).unwrap();
-    let declarations = concat!(include_str!("../src/kinds/kind.rs"), include_str!("../src/kinds/server.rs"));
+    let declarations = concat!(
+        include_str!("../src/kinds/kind.rs"),
+        include_str!("../src/kinds/field.rs"),
+        include_str!("../src/kinds/server.rs")
+    );
     let mut missing = Vec::new();
     for line in declarations.lines() {
         let Some(name) = line.strip_prefix("    pub ").and_then(|rest| rest.split_once(':')).map(|(name, _)| name)

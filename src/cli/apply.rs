@@ -11,16 +11,18 @@ use std::process::Command;
 use tokio::sync::watch;
 
 use super::Context;
-use super::session::{Choice, Connected, Consent, Drawn, Session, hidden};
+use super::session::{Choice, Connected, Consent, Drawn, Session};
 use crate::apply::{self, Event, Job, News, Outcome, READ_LAG};
 use crate::error::{Error, Exit};
 use crate::files;
 use crate::kinds::Registry;
 use crate::plan::{self, Action, Change, Plan, Planned, Policy, Source, saved};
+use crate::render::hidden::hidden;
 use crate::render::outcome::{Note, Notes, done_line, outcome_text};
 use crate::render::{plan_json, plan_text};
 use crate::tenant::names::Names;
 use crate::tenant::{Address, Object, Pattern};
+use crate::text::plural;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -33,7 +35,7 @@ pub struct Args {
     #[arg(short, long)]
     yes: bool,
     /// A saved plan: exactly it is applied, or nothing if the tenant or the definitions changed since
-    #[arg(value_name = "PLAN")]
+    #[arg(value_name = "PLAN", conflicts_with_all = ["allow_delete", "rotate", "strict", "only", "exclude"])]
     plan: Option<PathBuf>,
 }
 
@@ -51,7 +53,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
         ));
     }
     if let Some(saved) = &saved {
-        saved::adopt(saved, &mut session.policy);
+        saved::adopt(saved, &mut session.policy)?;
     }
     let desired = session.load(context)?;
     let connected = session.connect(context).await?;
@@ -84,7 +86,8 @@ async fn carry_out(
     if plan.is_empty() {
         return Ok(Exit::Done);
     }
-    if !args.yes && !context.ui.ask(&format!("Apply these changes to {}?", plan.tenant))? {
+    let count = plural(plan.changes.len(), "change");
+    if !args.yes && !context.ui.ask(&format!("Apply {count} to {} ({})?", plan.environment, plan.tenant))? {
         return Err(Error::new("not applied: the answer was no"));
     }
     let root = session.settings.files.root();

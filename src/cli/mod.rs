@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::settings::{Project, process_variables};
 use crate::error::{Error, Exit};
 use crate::secret::Secrets;
 use crate::ui::Ui;
@@ -27,17 +28,20 @@ pub struct Cli {
     command: Command,
 }
 
+/// Sets the options of every command apart in its help.
+const GLOBAL: &str = "Global options";
+
 /// Options of every command.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Global {
     /// The project folder, or one below it [default: the working directory]
-    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
+    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, help_heading = GLOBAL)]
     pub directory: Option<PathBuf>,
     /// Say more: -v requests and rounds, -vv each request
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = GLOBAL)]
     pub verbose: u8,
-    /// Trust the certificates in this PEM file too
-    #[arg(long, value_name = "FILE", global = true)]
+    /// Trust the certificates in this PEM file too, where a tenant is met: plan, apply, export
+    #[arg(long, value_name = "FILE", global = true, help_heading = GLOBAL)]
     pub ca_bundle: Option<PathBuf>,
 }
 
@@ -66,6 +70,16 @@ pub struct Context {
     pub ui: Ui,
     /// What must not be shown.
     pub secrets: Secrets,
+}
+
+impl Context {
+    /// Finds and reads the project file.
+    ///
+    /// # Errors
+    /// If there is none, or with everything that is wrong in it.
+    pub fn project(&self) -> Result<Project, Error> {
+        Project::find(self.global.directory.as_deref(), process_variables(), &self.secrets)
+    }
 }
 
 /// Runs the program with the arguments of the process.

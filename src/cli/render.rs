@@ -2,7 +2,6 @@
 
 use super::Context;
 use crate::config;
-use crate::config::settings::{Project, process_variables};
 use crate::error::{Error, Exit};
 use crate::kinds::Registry;
 
@@ -19,12 +18,10 @@ pub struct Args {
 /// # Errors
 /// If the text, a keyword or an expression is wrong.
 pub fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
-    let project = Project::find(context.global.directory.as_deref(), process_variables(), &context.secrets)?;
+    let project = context.project()?;
     let settings = project.settings(args.environment.as_deref(), Registry::builtin())?;
     let (text, warnings) = config::render(&settings, Registry::builtin(), &context.secrets)?;
-    for warning in warnings.sorted() {
-        context.ui.problem(&warning);
-    }
+    context.ui.warnings(warnings);
     context.ui.result(&text);
     Ok(Exit::Done)
 }

@@ -102,13 +102,13 @@ async fn serve(context: &Context, args: &Serve) -> Result<Exit, Error> {
     stop.await;
     sandbox.stop()?;
     if let (None, Some(ca)) = (&kept, ca) {
-        let _ = std::fs::remove_file(ca);
+        files::remove(Path::new(&ca))?;
     }
     Ok(Exit::Done)
 }
 
 fn interrupted() -> Result<impl Future<Output = ()>, Error> {
-    let fail = |error: std::io::Error| Error::new("cannot wait for signals").because(error);
+    let fail = |error: std::io::Error| Error::new("can't wait for signals").because(error);
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
@@ -133,12 +133,8 @@ fn interrupted() -> Result<impl Future<Output = ()>, Error> {
 fn reset(context: &Context, file: &Path) -> Result<Exit, Error> {
     let path = place(context, file);
     let _held = path.exists().then(|| state::claim(&path)).transpose()?;
-    match std::fs::remove_file(&path) {
-        Ok(()) => context.ui.say(&format!("removed {}", path.display())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            context.ui.say(&format!("nothing to remove: there is no {}", path.display()));
-        }
-        Err(error) => return Err(Error::new(format!("cannot remove {}", path.display())).because(error)),
-    }
+    let was_there = files::remove(&path)?;
+    let said = if was_there { "removed" } else { "nothing to remove: there is no" };
+    context.ui.say(&format!("{said} {}", path.display()));
     Ok(Exit::Done)
 }

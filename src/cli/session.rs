@@ -3,19 +3,17 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value;
-
 use crate::api::auth::Credentials;
 use crate::api::clock::Clock;
 use crate::api::{Client, Connection, PARALLELISM, Roots};
-use crate::config::settings::{Project, Settings, Target, pattern, process_variables};
+use crate::config::settings::{Project, Settings, Target, pattern};
 use crate::config::{self, Loaded};
 use crate::error::{Error, Problem, Problems};
 use crate::files;
 use crate::kinds::Registry;
 use crate::kinds::kind::Kind;
 use crate::kinds::secrets::secret_texts;
-use crate::plan::{Plan, Planned, Policy, plan, scope};
+use crate::plan::{Planned, Policy, plan, scope};
 use crate::sandbox::{self, Sandbox};
 use crate::secret::Secrets;
 use crate::tenant::{Desired, Pattern, Tenant};
@@ -34,10 +32,10 @@ pub struct Choice {
     /// The environment [default: the only one]
     #[arg(short, long, value_name = "ENV")]
     pub environment: Option<String>,
-    /// Only these objects; `*` stands for any text
+    /// Only these objects; `*` stands for any text; may be repeated
     #[arg(long, value_name = "KIND[/NAME]")]
     pub only: Vec<String>,
-    /// Not these objects, nor what hangs on them
+    /// Not these objects, nor what hangs on them; may be repeated
     #[arg(long, value_name = "KIND[/NAME]")]
     pub exclude: Vec<String>,
 }
@@ -48,7 +46,7 @@ pub struct Consent {
     /// Deletes and replaces are changes; without it they are held back
     #[arg(long)]
     pub allow_delete: bool,
-    /// Write the secrets of this object even where they can't be compared
+    /// Write the secrets of this object even where they can't be compared; may be repeated
     #[arg(long, value_name = "KIND/NAME")]
     pub rotate: Vec<String>,
     /// Take unknown fields as errors
@@ -92,7 +90,7 @@ impl Session {
     /// # Errors
     /// All that is wrong with the project file or the flags.
     pub fn open(context: &Context, choice: &Choice, consent: &Consent) -> Result<Self, Error> {
-        let project = Project::find(context.global.directory.as_deref(), process_variables(), &context.secrets)?;
+        let project = context.project().map_err(unsent)?;
         Self::of(&project, choice.environment.as_deref(), choice, consent)
     }
 
@@ -102,7 +100,7 @@ impl Session {
     /// All that is wrong with it or the flags.
     pub fn of(project: &Project, name: Option<&str>, choice: &Choice, consent: &Consent) -> Result<Self, Error> {
         let registry = Registry::builtin();
-        let mut settings = project.settings(name, registry)?;
+        let mut settings = project.settings(name, registry).map_err(unsent)?;
         settings.strict |= consent.strict;
         let mut policy = settings.policy();
         policy.allow_delete |= consent.allow_delete;
@@ -124,7 +122,8 @@ impl Session {
     /// # Errors
     /// Everything that is wrong with them.
     pub fn load(&self, context: &Context) -> Result<Desired, Error> {
-        let Loaded { desired, warnings } = config::load(&self.settings, Registry::builtin(), &context.secrets)?;
+        let loaded = config::load(&self.settings, Registry::builtin(), &context.secrets);
+        let Loaded { desired, warnings } = loaded.map_err(unsent)?;
         context.ui.warnings(warnings);
         Ok(desired)
     }
@@ -177,7 +176,8 @@ impl Session {
         let kinds = scope::needed(registry, &desired, &self.policy);
         let live = connected.client.fetch(&kinds).await?;
         learn(registry, &live, &context.secrets);
-        let planned = plan(registry, &desired, &live, &self.policy)?;
+        let planned = plan(registry, &desired, &live, &self.policy)
+            .map_err(|problems| Error::from(problems).having("nothing was written"))?;
         context.ui.warnings(self.unmet(&planned));
         Ok(Drawn { desired, live, planned })
     }
@@ -222,6 +222,11 @@ impl Connected {
     }
 }
 
+/// Says of problems in the user's files that they were found before the first request.
+pub(super) fn unsent(error: Error) -> Error {
+    error.having("nothing was sent")
+}
+
 /// Gives the kinds that `--only` and `--exclude` leave of all.
 #[must_use]
 pub fn chosen_kinds<'a>(registry: &'a Registry, policy: &Policy) -> Vec<&'a Kind> {
@@ -243,48 +248,6 @@ pub(super) fn learn(registry: &Registry, live: &Tenant, secrets: &Secrets) {
         for text in texts {
             secrets.learn(text);
         }
-    }
-}
-
-/// Gives a plan as it may be shown and saved: the secrets of this run hidden in every text, names
-/// too, before an encoding changes how they are spelt.
-#[must_use]
-pub fn hidden(plan: &Plan, secrets: &Secrets) -> Plan {
-    let mut plan = plan.clone();
-    let hide = |text: &mut String| *text = secrets.hide(text);
-    for change in &mut plan.changes {
-        hide(&mut change.name);
-        change.requires.iter_mut().for_each(hide);
-        for edit in &mut change.fields {
-            hide(&mut edit.path);
-            let set = edit.set.iter_mut().flat_map(|set| [&mut set.added, &mut set.removed, &mut set.changed]);
-            let values = edit.before.iter_mut().chain(&mut edit.after).chain(set.flatten());
-            values.for_each(|value| hide_in(value, secrets));
-        }
-    }
-    for held in &mut plan.held {
-        hide(&mut held.name);
-        hide(&mut held.reason);
-        held.path.iter_mut().for_each(hide);
-    }
-    for note in &mut plan.secrets {
-        hide(&mut note.name);
-        hide(&mut note.path);
-    }
-    plan
-}
-
-fn hide_in(value: &mut Value, secrets: &Secrets) {
-    match value {
-        Value::String(text) => *text = secrets.hide(text),
-        Value::Array(items) => items.iter_mut().for_each(|item| hide_in(item, secrets)),
-        Value::Object(members) => {
-            for (name, mut value) in std::mem::take(members) {
-                hide_in(&mut value, secrets);
-                members.insert(secrets.hide(&name), value);
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -1,7 +1,7 @@
 //! `tenantctl validate`: checks the definitions offline.
 
 use super::Context;
-use crate::config::settings::{Project, process_variables};
+use crate::config::settings::Project;
 use crate::config::{self, cross};
 use crate::error::{Error, Exit, Problems};
 use crate::kinds::Registry;
@@ -24,7 +24,7 @@ pub struct Args {
 /// Everything that is wrong with the project file and the definitions.
 pub fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     let registry = Registry::builtin();
-    let project = Project::find(context.global.directory.as_deref(), process_variables(), &context.secrets)?;
+    let project = context.project()?;
     let names = match &args.environment {
         Some(name) => vec![name.as_str()],
         None => project.environments(),
@@ -49,9 +49,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     if problems.has_errors() {
         return Err(problems.into());
     }
-    for problem in problems.sorted() {
-        context.ui.problem(&problem);
-    }
+    context.ui.warnings(problems);
     context.ui.result(&checked.concat());
     Ok(Exit::Done)
 }

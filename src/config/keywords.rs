@@ -65,7 +65,7 @@ impl Keywords {
         if let Some(variable) = variable {
             return Problem::error(format!(
                 "the keyword `{name}` takes its value in environment `{environment}` from the environment variable \
-                 `{variable}`, which is not set"
+                 `{variable}`, which is not set or empty"
             ))
             .hint(format!("set {variable}"));
         }

@@ -4,6 +4,10 @@
 //! that tenantctl declares come from the registry; those that it does not are listed here, so that
 //! a file of the Deploy CLI is read with a warning and not refused.
 
+use crate::error::Problem;
+use crate::kinds::Registry;
+use crate::text::{did_you_mean, one_of};
+
 /// Kinds of the Deploy CLI that have no declaration here.
 pub const OTHER_KINDS: [&str; 38] = [
     "actions",
@@ -45,6 +49,17 @@ pub const OTHER_KINDS: [&str; 38] = [
     "triggers",
     "userAttributeProfiles",
 ];
+
+/// Makes the problem of a name that is no kind, neither of ours nor of the Deploy CLI's.
+#[must_use]
+pub fn unknown_kind(name: &str, registry: &Registry) -> Problem {
+    let names = registry.names();
+    let hint = match did_you_mean(name, names.iter().copied().chain(OTHER_KINDS)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("known kinds: {}", one_of(&names)),
+    };
+    Problem::error(format!("`{name}` is no kind of resource")).hint(hint)
+}
 
 #[cfg(test)]
 mod tests {

@@ -24,6 +24,7 @@ pub mod yaml;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
@@ -104,26 +105,9 @@ pub fn render(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Re
         return Err(problems.into());
     }
     let text = read.substituted.text();
-    let secret = read.root.as_ref().map_or_else(Vec::new, |root| covered::secret_scalars(registry, root));
-    let mut parts: Vec<(std::ops::Range<usize>, String)> =
-        secret.into_iter().map(|span| (fill::block_start(text, span.start)..span.end, MASK.to_owned())).collect();
-    let is_covered = |range: &std::ops::Range<usize>, parts: &[(std::ops::Range<usize>, String)]| {
-        parts.iter().any(|(part, _)| part.start <= range.start && range.end <= part.end)
-    };
-    let mut more: Vec<(std::ops::Range<usize>, String)> =
-        read.substituted.replaced.secrets().into_iter().map(|range| (range, MASK.to_owned())).collect();
-    more.extend(read.substituted.stand_ins(text).into_iter().map(|(range, _)| {
-        let written = read.substituted.replaced.origin(&range);
-        (range, source.text[written].to_owned())
-    }));
-    for more in [read.shown, more] {
-        let more: Vec<_> = more.into_iter().filter(|(range, _)| !is_covered(range, &parts)).collect();
-        parts.extend(more);
-    }
-    parts.sort_by_key(|(range, _)| range.start);
     let mut rendered = String::new();
     let mut from = 0;
-    for (range, shown) in parts {
+    for (range, shown) in read.shown_parts(registry) {
         if range.start >= from {
             rendered += &text[from..range.start];
             rendered += &shown;
@@ -160,8 +144,11 @@ struct Read {
     /// Names that went in: keywords, and `env.NAME`.
     used: BTreeSet<String>,
     /// Scalars with expressions, and what they are as YAML.
-    shown: Vec<(std::ops::Range<usize>, String)>,
+    shown: Vec<Shown>,
 }
+
+/// A part of the text after substitution, and what is shown in its place.
+type Shown = (Range<usize>, String);
 
 impl Read {
     fn new(source: &Arc<SourceText>, settings: &Settings, secrets: &Secrets, problems: &mut Problems) -> Self {
@@ -185,6 +172,30 @@ impl Read {
         let shown = std::mem::take(&mut filler.shown);
         drop(filler);
         Self { substituted, root: root.filter(|_| !is_empty), used, shown }
+    }
+
+    /// Gives the parts of the text that are shown otherwise, in order: masked where a secret stands,
+    /// with the value of an expression, and as written where there is no value.
+    fn shown_parts(&self, registry: &Registry) -> Vec<Shown> {
+        let text = self.substituted.text();
+        let masked = |range| (range, MASK.to_owned());
+        let secret = self.root.as_ref().map_or_else(Vec::new, |root| covered::secret_scalars(registry, root));
+        let secret = secret.into_iter().map(|span| masked(fill::block_start(text, span.start)..span.end));
+        let keywords = self.substituted.replaced.secrets().into_iter().map(masked);
+        let as_written = |range: Range<usize>| {
+            let written = self.substituted.replaced.origin(&range);
+            (range, self.substituted.source.text[written].to_owned())
+        };
+        let holes = self.substituted.stand_ins(text).into_iter().map(|(range, _)| as_written(range));
+        let mut parts: Vec<Shown> = secret.collect();
+        for more in [self.shown.clone(), keywords.chain(holes).collect()] {
+            let is_covered =
+                |range: &Range<usize>| parts.iter().any(|(part, _)| part.start <= range.start && range.end <= part.end);
+            let more: Vec<Shown> = more.into_iter().filter(|(range, _)| !is_covered(range)).collect();
+            parts.extend(more);
+        }
+        parts.sort_by_key(|(range, _)| range.start);
+        parts
     }
 }
 

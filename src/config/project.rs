@@ -3,14 +3,16 @@
 //! Pure: text in, [`ProjectFile`] and problems out. Settings finds the file and picks an environment;
 //! nothing here knows environment variables' values or other files.
 
+mod reader;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::yaml::{Data, Entry, Node, Reading, Span, read};
+use super::yaml::{Entry, Node, Reading, Span, read};
 use crate::error::{Origin, Problem, Problems, SourceText};
 use crate::plan::Moved;
 use crate::secret::Secrets;
-use crate::text::{did_you_mean, one_of};
+use reader::Reader;
 
 /// A value with its place.
 #[derive(Debug, Clone)]
@@ -74,8 +76,16 @@ pub struct EnvironmentPart {
     pub protect: Vec<Placed<String>>,
 }
 
+/// The keys of the file.
+const KEYS: [&str; 9] =
+    ["version", "definitions", "keywords", "keywords_file", "environments", "protect", "moved", "hooks", "strict"];
+
+/// The keys of an environment.
+const ENVIRONMENT_KEYS: [&str; 9] =
+    ["tenant", "keywords", "keywords_file", "credentials", "protected", "allow_delete", "only", "exclude", "protect"];
+
 /// The keys that `credentials` may have.
-pub const CREDENTIAL_KEYS: [&str; 5] = [
+const CREDENTIAL_KEYS: [&str; 5] = [
     "client_id_env",
     "client_secret_env",
     "client_signing_key_path_env",
@@ -98,42 +108,28 @@ impl Reading for AsWritten<'_> {
 pub fn parse(source: &Arc<SourceText>, secrets: &Secrets, problems: &mut Problems) -> ProjectFile {
     let mut reader = Reader { source, secrets, problems };
     let mut file = ProjectFile::default();
-    let Some(root) = read(&source.text, &mut AsWritten(source), reader.problems) else {
+    let root = read(&source.text, &mut AsWritten(source), reader.problems);
+    let Some(root) = root.filter(|root| !root.is_null()) else {
         if !reader.problems.has_errors() {
-            reader.problems.push(empty(source));
+            let problem = Problem::error(format!("`{}` is empty", source.name)).at(Some(Origin::new(source, 0..0)));
+            let hint = "a project file has at least `version: 1`, `definitions` and `environments`";
+            reader.problems.push(problem.hint(hint));
         }
         return file;
     };
-    if root.is_null() {
-        reader.problems.push(empty(source));
-        return file;
-    }
     let mut version = None;
     for entry in reader.members(&root, "the project file") {
         match entry.key.as_str() {
             "version" => version = Some(entry.value.to_json()),
             "definitions" => file.definitions = reader.text(&entry),
-            "keywords" => file.keywords = reader.keywords(&entry),
+            "keywords" => file.keywords = reader.keywords(&entry.value, "`keywords`"),
             "keywords_file" => file.keywords_file = reader.text(&entry),
             "environments" => file.environments = reader.environments(&entry),
             "protect" => file.protect = reader.texts(&entry),
             "moved" => file.moved = reader.moved(&entry),
             "hooks" => file.hooks = reader.hooks(&entry),
             "strict" => file.strict = reader.claim(&entry),
-            _ => reader.unknown(
-                &entry,
-                &[
-                    "version",
-                    "definitions",
-                    "keywords",
-                    "keywords_file",
-                    "environments",
-                    "protect",
-                    "moved",
-                    "hooks",
-                    "strict",
-                ],
-            ),
+            _ => reader.unknown(&entry, &KEYS),
         }
     }
     if version.as_ref() != Some(&serde_json::json!(1)) {
@@ -147,12 +143,6 @@ pub fn parse(source: &Arc<SourceText>, secrets: &Secrets, problems: &mut Problem
     file
 }
 
-fn empty(source: &Arc<SourceText>) -> Problem {
-    Problem::error(format!("`{}` is empty", source.name))
-        .at(Some(Origin::new(source, 0..0)))
-        .hint("a project file has at least `version: 1`, `definitions` and `environments`")
-}
-
 /// Reads the members of a file of keywords.
 pub fn keyword_file(
     source: &Arc<SourceText>,
@@ -160,85 +150,12 @@ pub fn keyword_file(
     problems: &mut Problems,
 ) -> Vec<(Placed<String>, Node)> {
     let Some(root) = read(&source.text, &mut AsWritten(source), problems) else { return Vec::new() };
-    let mut reader = Reader { source, secrets, problems };
-    let entries = if root.is_null() { Vec::new() } else { reader.members(&root, "a file of keywords") };
-    entries.into_iter().map(|entry| (reader.placed(entry.key.clone(), &entry.span), entry.value)).collect()
-}
-
-struct Reader<'a> {
-    source: &'a Arc<SourceText>,
-    secrets: &'a Secrets,
-    problems: &'a mut Problems,
+    Reader { source, secrets, problems }.keywords(&root, "a file of keywords")
 }
 
 impl Reader<'_> {
-    fn origin(&self, span: &Span) -> Origin {
-        Origin::new(self.source, span.clone())
-    }
-
-    fn placed<T>(&self, value: T, span: &Span) -> Placed<T> {
-        Placed { value, origin: self.origin(span) }
-    }
-
-    fn wrong(&mut self, what: &str, wanted: &str, node: &Node) {
-        let origin = self.origin(&node.span);
-        self.problems.push(Problem::error(format!("{what} must be {wanted}, not {}", node.what())).at(Some(origin)));
-    }
-
-    fn members(&mut self, node: &Node, what: &str) -> Vec<Entry> {
-        if let Data::Map(entries) = &*node.data {
-            return entries.clone();
-        }
-        self.wrong(what, "a map", node);
-        Vec::new()
-    }
-
-    fn unknown(&mut self, entry: &Entry, known: &[&str]) {
-        let hint = match did_you_mean(&entry.key, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("known here: {}", one_of(known)),
-        };
-        let origin = self.origin(&entry.span);
-        self.problems
-            .push(Problem::error(format!("the key `{}` is not known here", entry.key)).at(Some(origin)).hint(hint));
-    }
-
-    fn text(&mut self, entry: &Entry) -> Option<Placed<String>> {
-        if let Some(text) = entry.value.as_text() {
-            return Some(self.placed(text.to_owned(), &entry.value.span));
-        }
-        self.wrong(&format!("`{}`", entry.key), "a text", &entry.value);
-        None
-    }
-
-    fn claim(&mut self, entry: &Entry) -> bool {
-        entry.value.to_json().as_bool().unwrap_or_else(|| {
-            self.wrong(&format!("`{}`", entry.key), "true or false", &entry.value);
-            false
-        })
-    }
-
-    fn items(&mut self, entry: &Entry) -> Vec<Node> {
-        if let Data::List(items) = &*entry.value.data {
-            return items.clone();
-        }
-        self.wrong(&format!("`{}`", entry.key), "a list", &entry.value);
-        Vec::new()
-    }
-
-    fn texts(&mut self, entry: &Entry) -> Vec<Placed<String>> {
-        let mut texts = Vec::new();
-        for item in self.items(entry) {
-            match item.as_text() {
-                Some(text) => texts.push(self.placed(text.to_owned(), &item.span)),
-                None => self.wrong(&format!("an element of `{}`", entry.key), "a text", &item),
-            }
-        }
-        texts
-    }
-
-    fn keywords(&mut self, entry: &Entry) -> Vec<(Placed<String>, Node)> {
-        let members = if entry.value.is_null() { Vec::new() } else { self.members(&entry.value, "`keywords`") };
+    fn keywords(&mut self, node: &Node, what: &str) -> Vec<(Placed<String>, Node)> {
+        let members = if node.is_null() { Vec::new() } else { self.members(node, what) };
         members.into_iter().map(|member| (self.placed(member.key.clone(), &member.span), member.value)).collect()
     }
 
@@ -252,7 +169,7 @@ impl Reader<'_> {
         for member in self.members(&entry.value, &format!("the environment `{}`", entry.key)) {
             match member.key.as_str() {
                 "tenant" => part.tenant = self.text(&member),
-                "keywords" => part.keywords = self.keywords(&member),
+                "keywords" => part.keywords = self.keywords(&member.value, "`keywords`"),
                 "keywords_file" => part.keywords_file = self.text(&member),
                 "credentials" => part.credentials = self.credentials(&member),
                 "protected" => part.protected = self.claim(&member),
@@ -260,20 +177,7 @@ impl Reader<'_> {
                 "only" => part.only = self.texts(&member),
                 "exclude" => part.exclude = self.texts(&member),
                 "protect" => part.protect = self.texts(&member),
-                _ => self.unknown(
-                    &member,
-                    &[
-                        "tenant",
-                        "keywords",
-                        "keywords_file",
-                        "credentials",
-                        "protected",
-                        "allow_delete",
-                        "only",
-                        "exclude",
-                        "protect",
-                    ],
-                ),
+                _ => self.unknown(&member, &ENVIRONMENT_KEYS),
             }
         }
         if part.tenant.is_none() {

@@ -5,18 +5,20 @@
 //! gives every other room plain values. Credentials are read when they are asked for, so that
 //! offline commands need none.
 
+mod credentials;
+mod target;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use secrecy::SecretString;
 use serde_json::Value;
 
 use super::expression::ENV;
 use super::keywords::{Keyword, Keywords};
+use super::layout;
 use super::project::{self, EnvironmentPart, Hooks, Placed, ProjectFile};
 use super::variables::Variables;
 use super::yaml::{Data, Node};
-use crate::api::auth::{Credentials, SigningAlgorithm};
 use crate::error::{Error, Origin, Problem, Problems, SourceText};
 use crate::files::{self, Files};
 use crate::kinds::Registry;
@@ -24,6 +26,7 @@ use crate::plan::{Moved, Policy};
 use crate::secret::Secrets;
 use crate::tenant::Pattern;
 use crate::text::{did_you_mean, one_of};
+pub use target::Target;
 
 /// The project file's name.
 pub const FILE: &str = "tenantctl.yaml";
@@ -36,24 +39,6 @@ pub struct Project {
     source: Arc<SourceText>,
     variables: Variables,
     secrets: Secrets,
-}
-
-/// The tenant of an environment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// The embedded one.
-    Sandbox,
-    /// A host, or host:port, by HTTPS.
-    Host(String),
-}
-
-impl std::fmt::Display for Target {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Sandbox => "sandbox",
-            Self::Host(host) => host,
-        })
-    }
 }
 
 /// Everything that is settled for one environment.
@@ -109,9 +94,9 @@ impl Project {
     /// If there is none, or with everything that is wrong in it.
     pub fn find(directory: Option<&Path>, variables: Variables, secrets: &Secrets) -> Result<Self, Error> {
         let start = directory.unwrap_or(Path::new("."));
-        let root = files::find_up(start, FILE).ok_or_else(|| {
-            Error::new(format!("no `{FILE}` in `{}` or a folder above it", start.display()))
-                .hint("go to the project's folder, or name it with `-C DIR`")
+        let hint = "go to the project's folder, or name it with `-C DIR`";
+        let root = files::find_up(start, FILE).map_err(|error| error.hint(hint))?.ok_or_else(|| {
+            Error::new(format!("no `{FILE}` in `{}` or a folder above it", start.display())).hint(hint)
         })?;
         let files = Files::open(&root)?;
         let source = files.read(FILE)?;
@@ -143,7 +128,8 @@ impl Project {
             problems.push(problem);
             Placed { value: String::new(), origin: Origin::new(&self.source, 0..0) }
         });
-        let target = part.tenant.as_ref().and_then(|tenant| target(tenant, &mut problems)).unwrap_or(Target::Sandbox);
+        let target =
+            part.tenant.as_ref().and_then(|tenant| Target::read(tenant, &mut problems)).unwrap_or(Target::Sandbox);
         let mut pick = |texts: &[Placed<String>]| patterns(texts, registry, &mut problems);
         let (only, exclude, mut protect) = (pick(&part.only), pick(&part.exclude), pick(&self.file.protect));
         protect.extend(pick(&part.protect));
@@ -246,10 +232,17 @@ impl Project {
             (["value", "secret"] | ["secret", "value"], _, Some(value), Some(Value::Bool(is_secret))) => {
                 Keyword { value: Some(value.clone()), is_secret: *is_secret, variable: None, origin }
             }
-            (members, Some(Value::String(_)), ..) if members.len() > 1 => {
-                let message =
-                    format!("the keyword `{}` is taken from the environment, and has another key too", name.value);
-                let hint = "write `{ env: NAME }` alone; what comes from the environment is always a secret";
+            (members, Some(Value::String(variable)), ..) if members.len() > 1 => {
+                let others: Vec<&str> = members.iter().copied().filter(|key| *key != "env").collect();
+                let message = format!(
+                    "the keyword `{}` comes from the environment variable `{variable}` and can't have {} too",
+                    name.value,
+                    one_of(&others)
+                );
+                let hint = format!(
+                    "write `{{ env: {variable} }}`: what comes from the environment is always a secret; a map with the \
+                     key `env` is written `{{ value: {{ env: ... }}, secret: false }}`"
+                );
                 problems.push(Problem::error(message).at(origin).hint(hint));
                 return None;
             }
@@ -263,70 +256,6 @@ impl Project {
 }
 
 impl Settings {
-    /// Reads the credentials from the environment variables.
-    ///
-    /// # Errors
-    /// If none are there: which variables were looked for.
-    pub fn credentials(&self, secrets: &Secrets) -> Result<Credentials, Error> {
-        let named = |key: &str| self.credentials.get(key).map(|name| name.value.as_str());
-        let is_named = !self.credentials.is_empty();
-        let variable = |key: &str, usual: &'static str| match named(key) {
-            Some(name) => Some(name.to_owned()),
-            None if is_named => None,
-            None => Some(usual.to_owned()),
-        };
-        let value = |name: &Option<String>| name.as_deref().and_then(|name| self.variables.given(name));
-        let id = variable("client_id_env", "AUTH0_CLIENT_ID");
-        let secret = variable("client_secret_env", "AUTH0_CLIENT_SECRET");
-        let key = variable("client_signing_key_path_env", "AUTH0_CLIENT_SIGNING_KEY_PATH");
-        let token = variable("access_token_env", "AUTH0_ACCESS_TOKEN");
-        let learned = |text: &str| {
-            secrets.learn(text);
-            SecretString::from(text.to_owned())
-        };
-        if let (Some(client_id), Some(path)) = (value(&id), value(&key)) {
-            let pem = files::read_anywhere(Path::new(path)).map_err(|problem| {
-                Error::new("can't read the private key to sign in with")
-                    .because(problem.message)
-                    .hint(format!("set {} to the path of a PEM file", key.as_deref().unwrap_or_default()))
-            })?;
-            let algorithm = self.algorithm(named("client_signing_algorithm"))?;
-            return Ok(Credentials::PrivateKey { client_id: client_id.to_owned(), pem: learned(&pem.text), algorithm });
-        }
-        if let (Some(client_id), Some(client_secret)) = (value(&id), value(&secret)) {
-            let client_secret = learned(client_secret);
-            return Ok(Credentials::ClientSecret { client_id: client_id.to_owned(), client_secret });
-        }
-        if let Some(token) = value(&token) {
-            return Ok(Credentials::AccessToken(learned(token)));
-        }
-        Err(self.no_credentials(&[id, secret, key, token]))
-    }
-
-    fn no_credentials(&self, looked_for: &[Option<String>]) -> Error {
-        let names: Vec<String> = looked_for
-            .iter()
-            .flatten()
-            .map(|name| {
-                let state = if self.variables.given(name).is_some() { "set" } else { "not set" };
-                format!("{name} ({state})")
-            })
-            .collect();
-        Error::new(format!("no credentials for environment `{}` ({})", self.environment, self.target))
-            .because(format!("looked for the environment variables {}", names.join(", ")))
-            .hint("needed: a client id with a client secret or a private key, or an access token")
-    }
-
-    fn algorithm(&self, written: Option<&str>) -> Result<SigningAlgorithm, Error> {
-        match written.or_else(|| self.variables.given("AUTH0_CLIENT_SIGNING_ALGORITHM")).unwrap_or("RS256") {
-            "RS256" => Ok(SigningAlgorithm::Rs256),
-            "RS384" => Ok(SigningAlgorithm::Rs384),
-            "PS256" => Ok(SigningAlgorithm::Ps256),
-            other => Err(Error::new(format!("`{other}` is no algorithm that Auth0 takes for a private key"))
-                .hint(format!("use {}", one_of(&["RS256", "RS384", "PS256"])))),
-        }
-    }
-
     /// Gives the planner's policy; flags add to it.
     #[must_use]
     pub fn policy(&self) -> Policy {
@@ -351,25 +280,16 @@ impl Settings {
 pub fn pattern(text: &str, registry: &Registry) -> Result<Pattern, Problem> {
     let pattern = Pattern::new(text);
     let is_known = registry.iter().any(|kind| crate::text::fits(pattern.kind(), &kind.name));
-    let is_later = super::layout::OTHER_KINDS.contains(&pattern.kind());
+    let is_later = layout::OTHER_KINDS.contains(&pattern.kind());
     if is_known || is_later {
         return Ok(pattern);
     }
-    Err(unknown_kind(pattern.kind(), registry))
-}
-
-fn unknown_kind(name: &str, registry: &Registry) -> Problem {
-    let names = registry.names();
-    let hint = match did_you_mean(name, names.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("known kinds: {}", one_of(&names)),
-    };
-    Problem::error(format!("`{name}` is no kind of resource")).hint(hint)
+    Err(layout::unknown_kind(pattern.kind(), registry))
 }
 
 fn known_kind(name: &str, origin: &Origin, registry: &Registry, problems: &mut Problems) {
     if registry.get(name).is_none() {
-        problems.push(unknown_kind(name, registry).at(Some(origin.clone())));
+        problems.push(layout::unknown_kind(name, registry).at(Some(origin.clone())));
     }
 }
 
@@ -382,37 +302,4 @@ fn patterns(texts: &[Placed<String>], registry: &Registry, problems: &mut Proble
         }
     }
     found
-}
-
-fn target(tenant: &Placed<String>, problems: &mut Problems) -> Option<Target> {
-    if tenant.value == "sandbox" {
-        return Some(Target::Sandbox);
-    }
-    if is_host(&tenant.value) {
-        return Some(Target::Host(tenant.value.to_lowercase()));
-    }
-    let stripped = tenant.value.trim();
-    let stripped = stripped.split_once("://").map_or(stripped, |(_, rest)| rest);
-    let host = stripped.split(['/', '?', '#']).next().unwrap_or_default();
-    let right = if is_host(host) { host } else { "my-tenant.eu.auth0.com" };
-    let message = format!("`{}` is no tenant: it takes a host, or host:port", tenant.value);
-    let problem = Problem::error(message).at(Some(tenant.origin.clone()));
-    problems.push(problem.hint(format!("write `tenant: {right}`, or `tenant: sandbox` for the embedded one")));
-    None
-}
-
-/// Tells whether a text is a host name or an address, with or without a port.
-fn is_host(text: &str) -> bool {
-    let (host, port) = text.rsplit_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
-    let is_label = |label: &str| {
-        !label.is_empty()
-            && label.len() <= 63
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    let has_dot_or_port = host.contains('.') || port.is_some();
-    has_dot_or_port
-        && host.split('.').all(is_label)
-        && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
 }

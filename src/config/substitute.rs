@@ -40,6 +40,16 @@ pub(crate) enum Hole {
 }
 
 impl Substituted {
+    fn new(source: &Arc<SourceText>, keywords: &Keywords) -> Self {
+        Self {
+            source: Arc::clone(source),
+            replaced: Replaced::new(&source.text),
+            holes: Vec::new(),
+            mark: mark(&source.text, keywords),
+            used: BTreeSet::new(),
+        }
+    }
+
     /// Gives the text with stand-ins.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -75,13 +85,7 @@ impl Substituted {
 
 /// Puts keywords into the text of a definition, with stand-ins for what is evaluated later.
 pub fn definitions(source: &Arc<SourceText>, keywords: &Keywords, problems: &mut Problems) -> Substituted {
-    let mut substituted = Substituted {
-        source: Arc::clone(source),
-        replaced: Replaced::new(&source.text),
-        holes: Vec::new(),
-        mark: mark(&source.text, keywords),
-        used: BTreeSet::new(),
-    };
+    let mut substituted = Substituted::new(source, keywords);
     expressions(&mut substituted);
     values(&mut substituted, keywords, problems);
     missing(&mut substituted);
@@ -95,13 +99,7 @@ pub fn companion(
     environment: &str,
     problems: &mut Problems,
 ) -> Substituted {
-    let mut substituted = Substituted {
-        source: Arc::clone(source),
-        replaced: Replaced::new(&source.text),
-        holes: Vec::new(),
-        mark: mark(&source.text, keywords),
-        used: BTreeSet::new(),
-    };
+    let mut substituted = Substituted::new(source, keywords);
     values(&mut substituted, keywords, problems);
     let mut from = 0;
     while let Some((range, name)) = next_marker(substituted.text(), from) {

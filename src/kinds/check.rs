@@ -62,10 +62,18 @@ impl Checker<'_> {
         self.problems.push(problem.at(self.object.provenance.origin(pointer)));
     }
 
-    fn error(&mut self, pointer: &str, what: impl AsRef<str>, hint: Option<String>) {
+    /// Says what is wrong with a field's being there at all.
+    fn say_of_key(&mut self, problem: Problem, pointer: &str) {
+        self.problems.push(problem.at(self.object.provenance.key_origin(pointer)));
+    }
+
+    fn message(&self, pointer: &str, what: impl AsRef<str>) -> String {
         let field = if pointer.is_empty() { String::new() } else { format!(": `{}`", label(pointer)) };
-        let message = format!("{}{field} {}", self.object.address, what.as_ref());
-        self.say(Problem::error(message).maybe_hint(hint), pointer);
+        format!("{}{field} {}", self.object.address, what.as_ref())
+    }
+
+    fn error(&mut self, pointer: &str, what: impl AsRef<str>, hint: Option<String>) {
+        self.say(Problem::error(self.message(pointer, what)).maybe_hint(hint), pointer);
     }
 
     /// Gives a value as it may be shown.
@@ -108,18 +116,15 @@ impl Checker<'_> {
 
     fn unknown(&mut self, fields: &Fields, name: &str, pointer: &str) {
         let known = fields.iter().filter(|field| !field.read_only).map(|field| field.name.as_str());
-        if let Some(near) = did_you_mean(name, known) {
-            return self.error(pointer, "is not a field of it", Some(format!("did you mean `{near}`?")));
-        }
-        if self.strict {
-            return self.error(pointer, "is not a field of it that this version knows", Some("remove it".to_owned()));
-        }
-        let message = format!(
-            "{}: `{}` is not a field that this version knows: it is sent as it is",
-            self.object.address,
-            label(pointer)
-        );
-        self.say(Problem::warning(message).hint("`strict: true` in the project file makes this an error"), pointer);
+        let problem = if let Some(near) = did_you_mean(name, known) {
+            Problem::error(self.message(pointer, "is not a field of it")).hint(format!("did you mean `{near}`?"))
+        } else if self.strict {
+            Problem::error(self.message(pointer, "is not a field of it that this version knows")).hint("remove it")
+        } else {
+            Problem::warning(self.message(pointer, "is not a field that this version knows: it is sent as it is"))
+                .hint("`strict: true` in the project file makes this an error")
+        };
+        self.say_of_key(problem, pointer);
     }
 
     fn value(&mut self, field: &Field, value: &Value, pointer: &str, is_secret: bool) {
@@ -129,7 +134,7 @@ impl Checker<'_> {
                 let hint = if field.empty_clears {
                     "an empty text `\"\"` clears it"
                 } else {
-                    "leave the field out to leave it alone"
+                    "leave the field out to leave it alone, or give the text that it should have (an empty text too)"
                 };
                 self.error(pointer, "can't be null: the API does not clear it", Some(hint.to_owned()));
             }
@@ -240,7 +245,9 @@ impl Checker<'_> {
         let most = given(&rule.at_most_one);
         for several in [one, most].into_iter().filter(|names| names.len() > 1) {
             let what = format!("can't stand beside `{}`: {}", several[0], rule.because);
-            self.error(&format!("/{}", escape(&several[1])), what, Some(format!("remove one of {}", one_of(&several))));
+            let at = format!("/{}", escape(&several[1]));
+            let problem = Problem::error(self.message(&at, what)).hint(format!("remove one of {}", one_of(&several)));
+            self.say_of_key(problem, &at);
         }
         for name in &rule.empty {
             let is_empty = match value.get(name) {

@@ -4,6 +4,7 @@
 //! allows beyond that, such as an empty text, is theirs.
 
 use super::kind::Format;
+use crate::text::is_host_label;
 
 impl Format {
     /// Tells whether a text has the format.
@@ -11,7 +12,7 @@ impl Format {
     pub fn fits(self, text: &str) -> bool {
         match self {
             Self::NoAngleBrackets => !text.contains(['<', '>']),
-            Self::Hostname => text.len() <= 253 && text.split('.').all(is_label),
+            Self::Hostname => text.len() <= 253 && text.split('.').all(is_host_label),
             Self::CountryCode => text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase()),
             Self::Pem => {
                 let text = text.trim();
@@ -19,14 +20,6 @@ impl Format {
             }
         }
     }
-}
-
-/// The pattern of the published description.
-fn is_label(label: &str) -> bool {
-    (1..=63).contains(&label.len())
-        && !label.starts_with('-')
-        && !label.ends_with('-')
-        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! by it, the client reads by it, the sandbox serves from it. It knows nothing of them.
 
 pub mod check;
+pub mod field;
 mod format;
 pub mod kind;
 pub mod order;

@@ -191,6 +191,9 @@ pub struct SecretNote {
     pub path: String,
     /// What about it.
     pub state: SecretState,
+    /// The keyword without a value that keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keyword: Option<String>,
 }
 
 /// Why a secret is no change.

@@ -429,6 +429,7 @@ impl<'a> Planner<'a> {
         self.secrets.extend(secrets.into_iter().map(|(path, state)| SecretNote {
             kind: desired.address.kind.clone(),
             name: desired.address.name.clone(),
+            keyword: desired.provenance.kept.get(&path).cloned(),
             path,
             state,
         }));

@@ -5,14 +5,32 @@ use crate::error::Error;
 use crate::tenant::{Address, Pattern};
 
 /// Lets a policy allow what the saved plan was allowed, and nothing else: that was reviewed.
-pub fn adopt(saved: &Plan, policy: &mut Policy) {
+///
+/// # Errors
+/// A refusal if the plan was made for another environment or tenant.
+pub fn adopt(saved: &Plan, policy: &mut Policy) -> Result<(), Error> {
+    let Plan { environment, tenant, .. } = saved;
+    if *environment != policy.environment {
+        let this = &policy.environment;
+        return Err(Error::refused(format!("the saved plan is for the environment `{environment}`, not for `{this}`"))
+            .hint(format!("name its environment: `-e {environment}`")));
+    }
+    if *tenant != policy.tenant {
+        let now = &policy.tenant;
+        return Err(Error::refused(format!(
+            "the saved plan is for the tenant `{tenant}`, and the tenant of the environment `{environment}` is now `{now}`"
+        ))
+        .hint(format!("make a new one with `tenantctl plan -e {environment} --out FILE`")));
+    }
     policy.allow_delete = saved.consent.allow_delete;
     policy.rotate = saved.consent.rotate.iter().map(Pattern::new).collect();
+    Ok(())
 }
 
 /// Gives the saved changes, if each is still what a plan of now would do.
 ///
-/// `shown` is the plan of now as a file holds it: with what is secret hidden, in names too. Other changes that a plan of now has don't matter, and are not applied.
+/// `shown` is the plan of now as a file holds it: with what is secret hidden, in names too. Other
+/// changes that a plan of now has don't matter, and are not applied.
 ///
 /// # Errors
 /// A refusal that says what is not as it was.
@@ -21,18 +39,17 @@ pub fn confirmed(saved: &Plan, now: &Plan, shown: &Plan) -> Result<Plan, Error> 
         Error::refused(format!("the saved plan is stale: {what}"))
             .hint("make a new one with `tenantctl plan --out FILE`")
     };
-    let same = [
-        ("environment", &saved.environment, &now.environment),
-        ("tenant", &saved.tenant, &now.tenant),
-        ("version of tenantctl", &saved.tool_version, &now.tool_version),
-    ];
-    for (what, saved, now) in same {
-        if saved != now {
-            return Err(stale(format!("it was made for the {what} `{saved}`, and this is `{now}`")));
-        }
+    if saved.tool_version != now.tool_version {
+        let (made, this) = (&saved.tool_version, &now.tool_version);
+        return Err(stale(format!("it was made by version `{made}` of tenantctl, and this is `{this}`")));
     }
     if saved.definitions_sha256 != now.definitions_sha256 {
         return Err(stale("the definitions or the keywords changed since".to_owned()));
+    }
+    let is_left = |wanted: &Change| shown.changes.iter().any(|change| change.address() == wanted.address());
+    if !saved.changes.is_empty() && !saved.changes.iter().any(is_left) {
+        return Err(Error::refused("nothing of the saved plan is left to do, perhaps because it was applied already")
+            .hint("see what there is to do now with `tenantctl plan`"));
     }
     let mut changes = Vec::new();
     for wanted in &saved.changes {

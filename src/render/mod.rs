@@ -4,6 +4,7 @@
 //! that. It knows no files, no API and no kind; whether text is coloured is told to it. Everything
 //! that came from a tenant or a file is made visible first, so that a name can't steer a terminal.
 
+pub mod hidden;
 pub mod outcome;
 pub mod plan_json;
 pub mod plan_markdown;

@@ -1,4 +1,4 @@
-//! A plan as JSON, and back: what `--format json` prints and `--out` saves.
+//! Plans as JSON, and back: what `--format json` prints and `--out` saves.
 //!
 //! The order of members is that of the types, so that the same plan gives the same bytes.
 
@@ -14,6 +14,15 @@ use crate::plan::{FORMAT_VERSION, Plan};
 #[must_use]
 pub fn plan_json(plan: &Plan) -> String {
     serde_json::to_string_pretty(plan).expect("a plan's keys are texts and its values JSON") + "\n"
+}
+
+/// Writes the plans of several environments as one JSON array.
+///
+/// # Panics
+/// Never: as [`plan_json`].
+#[must_use]
+pub fn plans_json(plans: &[Plan]) -> String {
+    serde_json::to_string_pretty(plans).expect("a plan's keys are texts and its values JSON") + "\n"
 }
 
 /// Reads a plan that [`plan_json`] wrote.
@@ -121,11 +130,12 @@ mod tests {
             });
         let held = (any::<String>(), any::<String>(), any_action(), prop::option::of(any::<String>()), any::<String>())
             .prop_map(|(kind, name, action, path, reason)| Held { kind, name, action, path, reason });
-        let note =
-            (any::<String>(), any::<String>(), any::<String>(), any::<bool>()).prop_map(|(kind, name, path, kept)| {
-                let state = if kept { SecretState::Kept } else { SecretState::NotComparable };
-                SecretNote { kind, name, path, state }
-            });
+        let note = (any::<String>(), any::<String>(), any::<String>(), prop::option::of(any::<String>())).prop_map(
+            |(kind, name, path, keyword)| {
+                let state = if keyword.is_some() { SecretState::Kept } else { SecretState::NotComparable };
+                SecretNote { kind, name, path, state, keyword }
+            },
+        );
         let summary = any::<[usize; 9]>().prop_map(
             |[create, update, replace, delete, held, unchanged, unmanaged, not_comparable, kept]| Summary {
                 create,

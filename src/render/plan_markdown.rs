@@ -3,6 +3,8 @@
 //! GitHub refuses comments over 65,536 characters, so details give way when they do not fit: first
 //! the fields of the changes that come last, then the changes themselves; the counts always stay.
 
+use std::borrow::Cow;
+
 use super::plan_text::{change_title, edit_lines, held_hint, held_lines, secret_lines, summary};
 use super::{Style, visible};
 use crate::plan::{Change, Plan};
@@ -68,7 +70,8 @@ impl Page {
         if left_out > 0 {
             return format!("{}\n_{left_out} more did not fit; `tenantctl plan` shows all._\n", self.text);
         }
-        self.text
+        // What is appended to this page would belong to the element without a blank line between.
+        if self.text.ends_with("</details>\n") { self.text + "\n" } else { self.text }
     }
 }
 
@@ -79,7 +82,7 @@ fn details(change: &Change) -> String {
     }
     let body = lines.join("\n");
     let fence = "`".repeat(longest_run(&body, '`').max(2) + 1);
-    let title = inert(&change_title(change, Style::Plain));
+    let title = inert_in_html(&change_title(change, Style::Plain));
     format!("\n<details><summary>{title}</summary>\n\n{fence}diff\n{body}\n{fence}\n\n</details>\n")
 }
 
@@ -88,19 +91,55 @@ fn one_line(change: &Change) -> String {
     format!("\n{}\n", inert(&title))
 }
 
-/// Escapes all that Markdown, HTML or GitHub (mentions, references) would take for its own.
-fn inert(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' | '<' | '>' | '`' | '|' | '*' | '_' | '[' | ']' | '(' | ')' | '#' | '~' | '\\' | '@' | '!' | '+'
-            | '-' | '$' | '"' | '\'' => shown.extend(["&#", &u32::from(character).to_string(), ";"]),
-            // A bare address would become a link.
-            ':' => shown += "&#58;",
-            plain => shown.push(plain),
+/// Escapes what Markdown or GitHub would act on in a line; the rest stays legible in the raw text.
+fn inert(line: &str) -> String {
+    let mut shown = String::with_capacity(line.len());
+    let mut before = None;
+    let mut rest = line.chars();
+    while let Some(character) = rest.next() {
+        let next = rest.clone().next();
+        let opens = next.is_some_and(|next| !next.is_whitespace());
+        let acts = match character {
+            '\\' | '`' | '[' | '$' => true,
+            '*' | '~' => opens,
+            // Between letters and digits it is no emphasis.
+            '_' => opens && !before.is_some_and(char::is_alphanumeric),
+            // At the start they make a list, a heading or a quotation.
+            '-' | '+' => before.is_none() && !opens,
+            '#' | '>' => before.is_none(),
+            _ => false,
+        };
+        if acts {
+            shown.push('\\');
         }
+        shown += &quiet(character, next);
+        before = Some(character);
     }
     shown
+}
+
+/// Escapes what HTML or GitHub would act on in a line that Markdown does not look into.
+fn inert_in_html(line: &str) -> String {
+    let mut rest = line.chars();
+    let mut shown = String::with_capacity(line.len());
+    while let Some(character) = rest.next() {
+        shown += &quiet(character, rest.clone().next());
+    }
+    shown
+}
+
+/// Writes a character so that it begins no tag, no entity, no mention and no reference.
+///
+/// GitHub looks for the latter two in the page that was made of the text, where escapes are gone;
+/// an empty comment keeps the sign and the name apart (github/cmark-gfm#181).
+fn quiet(character: char, next: Option<char>) -> Cow<'static, str> {
+    match character {
+        '<' => "&lt;".into(),
+        '&' if next.is_some_and(|next| next.is_ascii_alphanumeric() || next == '#') => "&amp;".into(),
+        '@' if next.is_some_and(char::is_alphanumeric) => "@<!-- -->".into(),
+        '#' if next.is_some_and(|next| next.is_ascii_digit()) => "#<!-- -->".into(),
+        plain => plain.to_string().into(),
+    }
 }
 
 fn longest_run(text: &str, wanted: char) -> usize {
@@ -109,7 +148,7 @@ fn longest_run(text: &str, wanted: char) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::plan_markdown;
+    use super::{inert, plan_markdown};
     use crate::plan::Plan;
     use crate::render::plan_text::tests::example;
 
@@ -140,5 +179,19 @@ mod tests {
         let text = plan_markdown(&plan);
         assert!(!text.contains("<img") && !text.contains("@everyone"), "{text}");
         assert!(text.contains("`````diff"), "{text}");
+    }
+
+    #[test]
+    fn only_what_would_act_is_escaped() {
+        for (line, written) in [
+            ("prod (northwind.eu.auth0.com)", "prod (northwind.eu.auth0.com)"),
+            ("~ clients/A -> https://a.example/?b=c&d", "~ clients/A -> https://a.example/?b=c&amp;d"),
+            ("- clients/A client_secret", "\\- clients/A client_secret"),
+            ("+ a *b* _c_ ~~d~~ 2 * 3", "\\+ a \\*b* \\_c_ \\~\\~d\\~~ 2 * 3"),
+            ("[a](javascript:b) `c` $d$ \\", "\\[a](javascript:b) \\`c\\` \\$d\\$ \\\\"),
+            ("<b> @team #12 # &lt; & c", "&lt;b> @<!-- -->team #<!-- -->12 # &amp;lt; & c"),
+        ] {
+            assert_eq!(inert(line), written);
+        }
     }
 }

@@ -74,11 +74,12 @@ pub(super) fn held_lines(held: &[Held], style: Style) -> Vec<String> {
 /// Writes what is said of secrets, a line each.
 pub(super) fn secret_lines(plan: &Plan) -> Vec<String> {
     let line = |note: &crate::plan::SecretNote| {
-        let state = match note.state {
-            SecretState::NotComparable => "(sensitive: not comparable)",
-            SecretState::Kept => "(sensitive: kept)",
+        let state = match (note.state, &note.keyword) {
+            (SecretState::NotComparable, _) => "not comparable".to_owned(),
+            (SecretState::Kept, None) => "kept".to_owned(),
+            (SecretState::Kept, Some(keyword)) => format!("kept, the keyword {} has no value", visible(keyword)),
         };
-        format!("{} {}  {state}", shown_address(&note.kind, &note.name), path(&note.path))
+        format!("{} {}  (sensitive: {state})", shown_address(&note.kind, &note.name), path(&note.path))
     };
     plan.secrets.iter().map(line).collect()
 }
@@ -234,7 +235,7 @@ pub(super) mod tests {
                 { "kind": "clients", "name": "D", "action": "update", "path": "/client_metadata/b", "reason": "protected" },
             ],
             "secrets": [{ "kind": "clients", "name": "A", "path": "/client_secret", "state": "not_comparable" },
-                        { "kind": "clients", "name": "B", "path": "/client_secret", "state": "kept" }],
+                        { "kind": "clients", "name": "B", "path": "/client_secret", "state": "kept", "keyword": "B_SECRET" }],
             "summary": { "create": 1, "update": 2, "replace": 1, "delete": 1, "held": 2, "unchanged": 12, "unmanaged": 3,
                          "not_comparable": 1, "kept": 1 },
         }))

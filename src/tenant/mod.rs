@@ -109,11 +109,20 @@ pub fn fill(pattern: &str, value: impl Fn(&str) -> Option<String>) -> String {
     filled + rest
 }
 
+/// Where a value stands in the files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The value itself.
+    pub value: Origin,
+    /// Its key; an object and an element of a list have none.
+    pub key: Option<Origin>,
+}
+
 /// Where the parts of an object stand in the files, by JSON Pointer (RFC 6901); "" is the object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Provenance {
-    /// Where each value stands.
-    pub origins: BTreeMap<String, Origin>,
+    /// Where each value stands, and its key.
+    pub origins: BTreeMap<String, Place>,
     /// Values that hold the value of a secret keyword: never shown.
     pub sensitive: BTreeSet<String>,
     /// Secret fields whose whole text is a marker without a value, with the keyword: they mean
@@ -127,11 +136,30 @@ impl Provenance {
     pub fn origin(&self, pointer: &str) -> Option<Origin> {
         let mut pointer = pointer;
         loop {
-            if let Some(origin) = self.origins.get(pointer) {
-                return Some(origin.clone());
+            if let Some(place) = self.origins.get(pointer) {
+                return Some(place.value.clone());
             }
             pointer = &pointer[..pointer.rfind('/')?];
         }
+    }
+
+    /// Notes where a value stands.
+    pub fn note(&mut self, pointer: &str, value: Origin) {
+        self.origins.insert(pointer.to_owned(), Place { value, key: None });
+    }
+
+    /// Notes where the key of a value stands that was noted before.
+    pub fn note_key(&mut self, pointer: &str, key: Origin) {
+        if let Some(place) = self.origins.get_mut(pointer) {
+            place.key = Some(key);
+        }
+    }
+
+    /// Finds where a value's key stands, for what is wrong with the key itself; else as
+    /// [`Provenance::origin`].
+    #[must_use]
+    pub fn key_origin(&self, pointer: &str) -> Option<Origin> {
+        self.origins.get(pointer).and_then(|place| place.key.clone()).or_else(|| self.origin(pointer))
     }
 
     /// Tells whether a value, or a part of it, or what it is part of, holds a secret keyword's value.
