@@ -23,8 +23,6 @@ pub use planner::{Planned, plan, shows};
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -271,16 +269,6 @@ impl Plan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
-    }
-
-    /// Counts the changes of each kind of object.
-    #[must_use]
-    pub fn by_kind(&self) -> BTreeMap<&str, usize> {
-        let mut counts = BTreeMap::new();
-        for change in &self.changes {
-            *counts.entry(change.kind.as_str()).or_default() += 1;
-        }
-        counts
     }
 }
 

@@ -14,29 +14,36 @@ use crate::tenant::{Address, Desired, Object, Pattern, Tenant};
 /// their objects refer to, or are recognised by.
 #[must_use]
 pub fn needed<'a>(registry: &'a Registry, desired: &Desired, policy: &Policy) -> Vec<&'a Kind> {
+    let is_managed = |kind: &&Kind| desired.tenant.kinds.contains_key(&kind.name) && may_hold(policy, kind);
     let mut wanted: BTreeSet<&str> = BTreeSet::new();
-    for kind in registry.iter().filter(|kind| desired.tenant.kinds.contains_key(&kind.name)) {
-        if !may_hold(policy, kind) {
-            continue;
-        }
+    for kind in registry.iter().filter(is_managed) {
         wanted.insert(&kind.name);
-        let by_identity = kind.identity.iter().flat_map(|identity| &identity.fields);
-        wanted.extend(by_identity.filter_map(|name| Some(kind.fields.get(name)?.reference.as_ref()?.kind.as_str())));
         for object in desired.tenant.objects(&kind.name) {
             let referred = names::references(kind, &object.value).into_iter().map(|(_, reference, _)| reference.kind);
             wanted.extend(referred.filter_map(|name| registry.get(&name)).map(|kind| kind.name.as_str()));
         }
     }
-    // What goes with an object that is deleted must be known before it is.
-    let managed: Vec<&str> = wanted.iter().copied().filter(|_| policy.allow_delete).collect();
-    for kind in registry {
-        let by_identity = kind.identity.iter().flat_map(|identity| &identity.fields);
-        let mut referred = by_identity.filter_map(|name| kind.fields.get(name)?.reference.as_ref());
-        if referred.any(|reference| managed.contains(&reference.kind.as_str())) {
-            wanted.insert(&kind.name);
+    loop {
+        let before = wanted.len();
+        for kind in registry {
+            if wanted.contains(kind.name.as_str()) {
+                wanted.extend(kinds_in_identity(kind));
+            } else if policy.allow_delete && kinds_in_identity(kind).any(|other| wanted.contains(other)) {
+                // What goes with an object that is deleted must be known before it is.
+                wanted.insert(&kind.name);
+            }
+        }
+        if wanted.len() == before {
+            break;
         }
     }
     registry.in_order().filter(|kind| wanted.contains(kind.name.as_str())).collect()
+}
+
+/// Gives the kinds that objects of a kind are recognised by.
+fn kinds_in_identity(kind: &Kind) -> impl Iterator<Item = &str> {
+    let fields = kind.identity.iter().flat_map(|identity| &identity.fields);
+    fields.filter_map(|name| Some(kind.fields.get(name)?.reference.as_ref()?.kind.as_str()))
 }
 
 /// Gives a live tenant with names in the place of ids, without what `--only` and `--exclude` leave

@@ -533,3 +533,15 @@ fn a_scope_that_a_grant_still_has_can_not_be_taken_from_its_api() {
     let problems = planned_with(&desired, &live, &Policy::default()).unwrap_err();
     assert!(format!("{problems:?}").contains("is taken from the scopes of"), "{problems:?}");
 }
+
+#[test]
+fn what_goes_with_a_delete_is_read_with_what_it_is_recognised_by() {
+    let desired = Desired { tenant: tenant(&json!({ "resourceServers": [] })), digest: String::new() };
+    let needed = |allow_delete| {
+        let policy = Policy { allow_delete, ..Policy::default() };
+        let kinds = super::scope::needed(Registry::builtin(), &desired, &policy);
+        kinds.iter().map(|kind| kind.name.clone()).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(needed(false), ["resourceServers".to_owned()].into());
+    assert_eq!(needed(true), ["clientGrants", "clients", "resourceServers"].map(str::to_owned).into());
+}
