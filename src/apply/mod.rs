@@ -23,6 +23,7 @@ use crate::kinds::Registry;
 use crate::kinds::kind::Kind;
 use crate::plan::call::{Call, calls};
 use crate::plan::{Action, Change, Plan};
+use crate::tenant::index::Index;
 use crate::tenant::names::Names;
 use crate::tenant::{Address, Object, Tenant};
 use change::Work;
@@ -124,6 +125,7 @@ async fn run_with(
     let changes = &job.plan.changes;
     let base = job.client.rounds();
     let mut graph = Graph::new(changes);
+    let (desired, live) = (Index::new(job.registry, job.desired), Index::new(job.registry, job.live));
     let mut running = FuturesUnordered::new();
     let mut report = Report { changes, events: &mut events, outcome: Outcome { names, ..Outcome::default() } };
     loop {
@@ -133,7 +135,7 @@ async fn run_with(
         let may_start = running.len() < job.client.parallelism() && !*job.interrupt.borrow();
         if may_start && let Some((at, chain)) = graph.start() {
             report.tell(at, News::Started);
-            match prepared(job, &changes[at], &report.outcome.names, &calls) {
+            match prepared(job, &changes[at], (&desired, &live), &report.outcome.names, &calls) {
                 Ok((kind, calls)) => {
                     let work = Work::new(job, kind, &changes[at], base + chain);
                     running.push(async move { (at, work.perform(&calls).await) });
@@ -170,18 +172,19 @@ async fn run_with(
 fn prepared<'a>(
     job: &Job<'a>,
     change: &Change,
+    (desired, live): (&Index<'a>, &Index<'a>),
     names: &Names,
     calls: &impl Fn(&Kind, &Change, Option<&Object>, Option<&Object>, &Names) -> Result<Vec<Call>, Problem>,
 ) -> Result<(&'a Kind, Vec<Call>), Error> {
     let kind = job.registry.get(&change.kind).ok_or_else(|| {
         Error::new(format!("{}: this version of tenantctl does not know the kind `{}`", change.address(), change.kind))
     })?;
-    let live = job
-        .live
-        .objects(&kind.name)
-        .iter()
-        .find(|object| kind.singleton || object.id.is_some() && object.id == change.id);
-    let calls = calls(kind, change, job.desired.find_by(&change.address(), change.id.as_deref()), live, names)?;
+    let live = if kind.singleton {
+        job.live.objects(&kind.name).first()
+    } else {
+        change.id.as_deref().and_then(|id| live.by_id(&kind.name, id))
+    };
+    let calls = calls(kind, change, desired.meant(&change.address(), change.id.as_deref()), live, names)?;
     Ok((kind, calls))
 }
 
