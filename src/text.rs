@@ -23,6 +23,18 @@ pub fn one_of<S: AsRef<str>>(names: &[S]) -> String {
     }
 }
 
+/// Escapes one part of a JSON Pointer (RFC 6901, section 3).
+#[must_use]
+pub fn escape(part: &str) -> String {
+    part.replace('~', "~0").replace('/', "~1")
+}
+
+/// Gives the text of one part of a JSON Pointer.
+#[must_use]
+pub fn unescape(part: &str) -> String {
+    part.replace("~1", "/").replace("~0", "~")
+}
+
 /// Tells whether a text is one label of a host name (RFC 1123, section 2.1): letters, digits and inner
 /// hyphens, at most 63.
 #[must_use]

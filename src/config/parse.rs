@@ -18,7 +18,8 @@ use crate::error::{Origin, Problem, Problems, SourceText};
 use crate::kinds::Registry;
 use crate::kinds::check::check;
 use crate::kinds::kind::Kind;
-use crate::tenant::{Address, Object, Provenance, Tenant, escape};
+use crate::tenant::{Address, Object, Provenance, Tenant};
+use crate::text::escape;
 
 /// Reads a file beside the definitions, by its path in the project folder.
 pub type ReadFile<'a> = dyn FnMut(&str) -> Result<Arc<SourceText>, Problem> + 'a;

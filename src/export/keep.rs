@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Number, Value};
 
 use crate::kinds::kind::{Companion, Convert, Field, Fields, Type};
-use crate::tenant::escape;
+use crate::text::escape;
 
 /// The members that come first in an object (deploy-cli-format.md section 7); the rest stand in
 /// alphabetical order, as the peer has them.

@@ -11,8 +11,9 @@ use serde_json::{Map, Value};
 use super::kind::{Field, Fields, Kind, Rule, Type};
 use crate::error::{Problem, Problems};
 use crate::secret::MASK;
-use crate::tenant::{Object, escape, identity_of};
+use crate::tenant::{Object, identity_of};
 use crate::text::{did_you_mean, one_of};
+use crate::text::{escape, unescape};
 
 /// Checks an object. With `strict`, an unknown field is an error.
 #[must_use]
@@ -45,7 +46,7 @@ pub fn label(pointer: &str) -> String {
             if !label.is_empty() {
                 label.push('.');
             }
-            label += &part.replace("~1", "/").replace("~0", "~");
+            label += &unescape(part);
         }
     }
     label

@@ -237,6 +237,14 @@ pub struct Reference {
     pub via: Option<String>,
 }
 
+impl Field {
+    /// Gives the declaration of a member: that of any, in a map.
+    #[must_use]
+    pub fn member(&self, name: &str) -> Option<&Self> {
+        if self.holds == Type::Map { self.items.as_deref() } else { self.fields.get(name) }
+    }
+}
+
 impl Reference {
     /// Tells whether files have a name where the API has a handle.
     #[must_use]

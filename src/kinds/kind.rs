@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 pub use super::field::{Companion, Convert, Field, FieldCall, Fields, Format, Reference, Type, Until};
 use super::server::ServerKind;
+use crate::text::unescape;
 
 /// One kind of resource.
 #[derive(Debug, Clone, Deserialize)]
@@ -197,7 +198,7 @@ impl Condition {
 pub fn at<'a>(object: &'a Map<String, Value>, pointer: &str) -> Option<&'a Value> {
     let (name, rest) =
         pointer.strip_prefix('/')?.split_at_checked(pointer[1..].find('/').unwrap_or(pointer.len() - 1))?;
-    object.get(&name.replace("~1", "/").replace("~0", "~"))?.pointer(rest)
+    object.get(&unescape(name))?.pointer(rest)
 }
 
 /// What must hold between the fields of an object.

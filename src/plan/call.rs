@@ -13,7 +13,8 @@ use super::{Action, Change, Edit, Op};
 use crate::error::Problem;
 use crate::kinds::kind::{Endpoint, Field, Kind, Method, Type};
 use crate::tenant::names::Names;
-use crate::tenant::{Object, escape, fill};
+use crate::tenant::{Object, fill};
+use crate::text::{escape, unescape};
 
 /// One request to the Management API. Its body may hold secrets; Debug does not show it.
 #[derive(Clone, PartialEq)]
@@ -92,7 +93,6 @@ fn endpoint(
 ) -> Result<Call, Problem> {
     let endpoint =
         endpoint.ok_or_else(|| Problem::error(format!("the API has no such operation for {}", change.address())))?;
-    let _ = change;
     Ok(Call {
         method: endpoint.method,
         path: path(&endpoint.path, id),
@@ -176,8 +176,7 @@ fn body(
 
 /// Gives the first part of a pointer, unescaped.
 fn top(pointer: &str) -> String {
-    let part = pointer.trim_start_matches('/').split('/').next().unwrap_or_default();
-    part.replace("~1", "/").replace("~0", "~")
+    unescape(pointer.trim_start_matches('/').split('/').next().unwrap_or_default())
 }
 
 /// The call that writes a field which has one of its own.
@@ -246,8 +245,7 @@ impl Sender<'_> {
                 continue;
             }
             let at = format!("{at}/{}", escape(&name));
-            let member = if field.holds == Type::Map { field.items.as_deref() } else { field.fields.get(&name) };
-            let value = match member {
+            let value = match field.member(&name) {
                 Some(member) => self.value(member, &at, desired.get(&name), live.get(&name))?,
                 None => desired.get(&name).cloned().unwrap_or_default(),
             };

@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Edit, Op, SecretState, SetEdit, Source};
 use crate::kinds::kind::{Field, Kind, Type};
-use crate::tenant::{Object, canon, escape};
+use crate::tenant::{Object, canon};
+use crate::text::escape;
 
 /// What differs between a definition and the live object.
 #[derive(Debug, Default)]
@@ -168,8 +169,7 @@ impl Walk<'_> {
             return;
         }
         for (name, value) in desired {
-            let member = if field.holds == Type::Map { field.items.as_deref() } else { field.fields.get(name) };
-            match member {
+            match field.member(name) {
                 Some(member) => self.field(member, value, live.get(name), &at.member(name)),
                 None => self.whole(value, live.get(name), &at.member(name)),
             }

@@ -4,6 +4,7 @@ use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
 use super::{Style, Tone, escaped, is_hidden, visible};
+use crate::text::unescape;
 
 /// Texts longer than this many characters are shown as a diff by lines.
 const LONG: usize = 120;
@@ -44,7 +45,7 @@ fn is_plain(text: &str) -> bool {
 /// Writes a JSON Pointer as people write paths: `a.b[0]["c.d"]`.
 pub(super) fn path(pointer: &str) -> String {
     let shown = |(at, part): (usize, &str)| {
-        let part = part.replace("~1", "/").replace("~0", "~");
+        let part = unescape(part);
         if !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()) {
             format!("[{part}]")
         } else if !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-')) {

@@ -174,12 +174,6 @@ impl Provenance {
     }
 }
 
-/// Escapes one part of a JSON Pointer.
-#[must_use]
-pub fn escape(part: &str) -> String {
-    part.replace('~', "~0").replace('/', "~1")
-}
-
 /// One object of a tenant.
 #[derive(Clone, PartialEq)]
 pub struct Object {

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::{Address, Tenant, escape};
+use super::{Address, Tenant};
 use crate::kinds::Registry;
 use crate::kinds::kind::{Field, Fields, Kind, Reference};
+use crate::text::escape;
 
 /// Which id has which name, by kind.
 #[derive(Debug, Clone, Default)]

@@ -13,7 +13,7 @@ use crate::config::substitute;
 use crate::config::yaml::{Content, Data, Entry, Node};
 use crate::error::Problem;
 use crate::kinds::kind::{Companion, Field, Fields};
-use crate::tenant::escape;
+use crate::text::escape;
 
 impl Parser<'_> {
     /// Reads the members of an object, or of a value within it, whose fields are declared.
