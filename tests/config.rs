@@ -86,7 +86,7 @@ fn shown(problems: Vec<Problem>) -> Vec<String> {
 }
 
 fn object(loaded: &Loaded, address: &str) -> Object {
-    loaded.desired.tenant.find(&Address::parse(address)).cloned().unwrap_or_else(|| panic!("no {address}"))
+    loaded.desired.tenant.find_by(&Address::parse(address), None).cloned().unwrap_or_else(|| panic!("no {address}"))
 }
 
 fn field(loaded: &Loaded, address: &str, pointer: &str) -> Value {

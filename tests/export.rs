@@ -61,7 +61,8 @@ async fn hostile_names_and_values_come_back_as_they_are() {
     let loaded = asks_for_nothing(&world, false).await;
     asks_for_nothing(&world, true).await;
     for object in definitions(&kinds).tenant.iter() {
-        let found = loaded.tenant.find(&object.address).unwrap_or_else(|| panic!("{} is missing", object.address));
+        let found =
+            loaded.tenant.find_by(&object.address, None).unwrap_or_else(|| panic!("{} is missing", object.address));
         for text in ["description", "custom_login_page", "client_metadata"] {
             assert_eq!(found.value.get(text), object.value.get(text), "{}", object.address);
         }

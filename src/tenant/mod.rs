@@ -223,12 +223,6 @@ impl Tenant {
         self.kinds.values().flatten()
     }
 
-    /// Finds an object by address.
-    #[must_use]
-    pub fn find(&self, address: &Address) -> Option<&Object> {
-        self.objects(&address.kind).iter().find(|object| object.address == *address)
-    }
-
     /// Finds the object of an address, where several share it the one that has, or pins, an id.
     #[must_use]
     pub fn find_by(&self, address: &Address, id: Option<&str>) -> Option<&Object> {
