@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
+use super::child::{Child, Lookup};
 use super::kind::{Condition, Method};
 use super::server::ServerField;
 
@@ -21,6 +22,11 @@ impl Fields {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Field> {
         self.0.iter().find(|field| field.name == name)
+    }
+
+    /// Finds a field by name, to change it.
+    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Field> {
+        self.0.iter_mut().find(|field| field.name == name)
     }
 
     /// Finds a field by name, by an older name, or by its name on the wire.
@@ -36,6 +42,7 @@ impl Fields {
             self.0.iter().position(|field| {
                 field.alias.iter().any(|alias| alias == name)
                     || field.convert.as_ref().is_some_and(|convert| convert.wire == name)
+                    || field.handle_as.as_deref() == Some(name)
             })
         })
     }
@@ -49,6 +56,12 @@ impl Fields {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl FromIterator<Field> for Fields {
+    fn from_iter<I: IntoIterator<Item = Field>>(fields: I) -> Self {
+        Self(fields.into_iter().collect())
     }
 }
 
@@ -194,6 +207,24 @@ pub struct Field {
     /// A change of it is held back until the live object fits.
     #[serde(default)]
     pub until: Option<Until>,
+    /// It stands at endpoints of its own.
+    #[serde(default)]
+    pub child: Option<Child>,
+    /// Where the API's element of a list has it: a JSON Pointer (RFC 6901).
+    #[serde(default)]
+    pub from: Option<String>,
+    /// The API has the handle of what it refers to, under this name.
+    #[serde(default)]
+    pub handle_as: Option<String>,
+    /// Elements of a list: each names an object of another kind by several members.
+    #[serde(default)]
+    pub names: Option<Named>,
+    /// It is found by a read right before the write.
+    #[serde(default)]
+    pub lookup: Option<Lookup>,
+    /// The API answers it in a form that can't be sent back, such as encrypted.
+    #[serde(default)]
+    pub masked: bool,
     /// What only the sandbox needs.
     #[serde(default)]
     pub server: ServerField,
@@ -225,12 +256,15 @@ pub enum Format {
 
 /// What a field refers to. In a declaration: `kind` (files have the name, the API the handle),
 /// `kind.field` (both have the value of that field), or `kind.field.member via sibling` (a member
-/// of an element of a set in the object that the sibling field refers to).
+/// of an element of a set in the object that the sibling field refers to). `kind or kind` means an
+/// object of either, on one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Reference {
     /// The kind referred to.
     pub kind: String,
+    /// The other kind that it may be of.
+    pub or: Option<String>,
     /// The field of it, then a member; empty for a reference by handle.
     pub path: Vec<String>,
     /// The sibling field that says which object is meant.
@@ -238,6 +272,12 @@ pub struct Reference {
 }
 
 impl Field {
+    /// Tells whether its value is at hand after a read: the API shows it as it was written.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        self.write_only || self.masked
+    }
+
     /// Gives the declaration of a member: that of any, in a map.
     #[must_use]
     pub fn member(&self, name: &str) -> Option<&Self> {
@@ -246,6 +286,11 @@ impl Field {
 }
 
 impl Reference {
+    /// Goes through the kinds that it may mean an object of.
+    pub fn kinds(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.kind.as_str()).chain(self.or.as_deref())
+    }
+
     /// Tells whether files have a name where the API has a handle.
     #[must_use]
     pub fn is_by_handle(&self) -> bool {
@@ -261,9 +306,13 @@ impl TryFrom<String> for Reference {
             Some((target, via)) => (target, Some(via.to_owned())),
             None => (text.as_str(), None),
         };
-        let mut parts = target.split('.').map(str::to_owned);
-        let kind = parts.next().filter(|kind| !kind.is_empty()).ok_or("a reference names a kind")?;
-        Ok(Self { kind, path: parts.collect(), via })
+        let (kinds, path) = target.split_once('.').unwrap_or((target, ""));
+        let (kind, or) = kinds.split_once(" or ").map_or((kinds, None), |(kind, or)| (kind, Some(or.to_owned())));
+        if kind.is_empty() {
+            return Err("a reference names a kind".to_owned());
+        }
+        let path = path.split('.').filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        Ok(Self { kind: kind.to_owned(), or, path, via })
     }
 }
 
@@ -285,10 +334,47 @@ pub struct FieldCall {
     pub method: Method,
     /// Path below `/api/v2`; `{id}` stands for the object's handle.
     pub path: String,
-    /// The body; a text `{field}` stands for that field of the object.
+    /// The body; a text `{field}` stands for that field of the object. None is sent without it.
+    #[serde(default)]
     pub body: Map<String, Value>,
     /// Any one of these scopes is enough.
     pub scopes: Vec<String>,
+    /// The only value that the call can bring about.
+    #[serde(default)]
+    pub value: Option<Value>,
+    /// Why another value can't be, in words for people.
+    #[serde(default)]
+    pub because: String,
+    /// Every other write of the object undoes it, so that it is made again after each.
+    #[serde(default)]
+    pub again: bool,
+    /// What is waited for before the call.
+    #[serde(default)]
+    pub wait: Option<Wait>,
+}
+
+/// What the live object must be before a call can be made; it gets there by itself.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wait {
+    /// What the live object must fit.
+    pub until: Condition,
+    /// What it fits when it will never get there.
+    pub unless: Condition,
+    /// How long it may take, in seconds.
+    pub seconds: u64,
+}
+
+/// The object of another kind that an element of a list names by its members.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Named {
+    /// The kind.
+    pub kind: String,
+    /// The members; one that a definition leaves out is taken from the only object that has the others.
+    pub by: Vec<String>,
+    /// The name in its address, with `{member}` in it.
+    pub address: String,
 }
 
 /// What must be true of the live object before a field can be written.

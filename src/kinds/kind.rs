@@ -9,7 +9,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-pub use super::field::{Companion, Convert, Field, FieldCall, Fields, Format, Reference, Type, Until};
+pub use super::child::{Child, ChildCall, Lookup};
+pub use super::field::{Companion, Convert, Field, FieldCall, Fields, Format, Named, Reference, Type, Until, Wait};
 use super::server::ServerKind;
 use crate::text::unescape;
 
@@ -47,6 +48,12 @@ pub struct Kind {
     /// How an object is deleted.
     #[serde(default)]
     pub delete: Option<Endpoint>,
+    /// The kind's objects have fixed names: each is read on its own.
+    #[serde(default)]
+    pub keys: Option<Keys>,
+    /// Fields that depend on the value of another field.
+    #[serde(default)]
+    pub variants: Option<Variants>,
     /// Kinds that must be done before, beyond those that fields refer to.
     #[serde(default)]
     pub after: Vec<String>,
@@ -82,6 +89,49 @@ pub struct Identity {
     pub address: Vec<String>,
 }
 
+/// The fixed names of a kind's objects.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    /// The field that holds the name; it is the handle too.
+    pub field: String,
+    /// The names.
+    pub values: Vec<String>,
+    /// Files have a map from names to the value of this field, in the place of a list of objects.
+    #[serde(default)]
+    pub holds: Option<String>,
+}
+
+/// Fields of an object's member that depend on the value of a field of the object.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variants {
+    /// The field whose value decides.
+    pub by: String,
+    /// The field, an object, that has further members.
+    #[serde(rename = "in")]
+    pub member: String,
+    /// The cases.
+    pub cases: Vec<Case>,
+    /// The kind as it is for each value that has a case.
+    #[serde(skip)]
+    pub kinds: BTreeMap<String, Kind>,
+}
+
+/// What is different for some values of the deciding field.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// The values.
+    pub of: Vec<String>,
+    /// Further members; one with the name of a common member takes its place.
+    #[serde(default)]
+    pub fields: Fields,
+    /// Objects with such a value are those of another kind, on the same endpoints.
+    #[serde(default)]
+    pub kind: Option<String>,
+}
+
 /// How all objects of a kind are read.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -98,6 +148,15 @@ pub struct List {
     /// Fixed query parameters.
     #[serde(default)]
     pub query: BTreeMap<String, String>,
+    /// Pages are asked for with `include_totals`.
+    #[serde(default = "List::default_totals")]
+    pub totals: bool,
+    /// Two kinds share the endpoint: those that fit are of this one.
+    #[serde(default, rename = "where")]
+    pub only: Condition,
+    /// Two kinds share the endpoint: those that fit are of the other one.
+    #[serde(default)]
+    pub except: Option<Condition>,
     /// Any one of these scopes is enough.
     pub scopes: Vec<String>,
     /// The rate limit that it counts against, if it has one of its own.
@@ -108,6 +167,16 @@ pub struct List {
 impl List {
     fn default_size() -> usize {
         50
+    }
+
+    fn default_totals() -> bool {
+        true
+    }
+
+    /// Tells whether an object of the list is of the kind that the list is declared for.
+    #[must_use]
+    pub fn holds(&self, object: &Map<String, Value>) -> bool {
+        self.only.fits(object) && !self.except.as_ref().is_some_and(|other| other.fits(object))
     }
 }
 
@@ -121,6 +190,27 @@ pub enum Paging {
     Page,
     /// `take`, then `from` with the answer's `next`.
     Checkpoint,
+}
+
+impl Kind {
+    /// Gives the kind as it is for an object: with the fields that its values bring.
+    #[must_use]
+    pub fn of(&self, object: &Map<String, Value>) -> &Self {
+        let variants = self.variants.as_ref();
+        let value = variants.and_then(|variants| object.get(&variants.by)?.as_str());
+        variants.zip(value).and_then(|(variants, value)| variants.kinds.get(value)).unwrap_or(self)
+    }
+
+    /// Tells whether its objects are always there: they can be neither made nor deleted.
+    #[must_use]
+    pub fn is_fixed(&self) -> bool {
+        self.singleton || (self.keys.is_some() && self.create.is_none())
+    }
+
+    /// Goes through the fields that stand at endpoints of their own.
+    pub fn children(&self) -> impl Iterator<Item = (&Field, &Child)> {
+        self.fields.iter().filter_map(|field| Some((field, field.child.as_ref()?)))
+    }
 }
 
 /// One operation of the API.
@@ -164,7 +254,7 @@ impl fmt::Display for Method {
 
 /// Field values that an object must have: each field one of the listed values, where null stands
 /// for a missing field.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(transparent)]
 pub struct Condition(pub BTreeMap<String, OneOf>);
 

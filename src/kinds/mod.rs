@@ -4,16 +4,18 @@
 //! by it, the client reads by it, the sandbox serves from it. It knows nothing of them.
 
 pub mod check;
+pub mod child;
 pub mod field;
 mod format;
 pub mod kind;
 pub mod order;
 pub mod secrets;
 pub mod server;
+mod variants;
 
 use std::sync::OnceLock;
 
-use kind::{Fields, Kind};
+use kind::Kind;
 
 /// All kinds that tenantctl manages.
 #[derive(Debug)]
@@ -41,6 +43,7 @@ impl Registry {
     /// Says what is wrong with a declaration, or which kinds refer to each other in a circle.
     pub fn parse(json: &str) -> Result<Self, String> {
         let kinds: Vec<Kind> = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        let kinds = variants::resolved(kinds)?;
         let levels = order::levels(&kinds)?;
         Ok(Self { kinds, levels })
     }
@@ -70,18 +73,7 @@ impl Registry {
     /// Gives the names of all kinds that a kind's fields refer to, itself left out.
     #[must_use]
     pub fn referred(&self, kind: &Kind) -> Vec<&str> {
-        fn walk<'a>(fields: &'a Fields, found: &mut Vec<&'a str>) {
-            for field in fields {
-                found.extend(field.reference.as_ref().map(|reference| reference.kind.as_str()));
-                walk(&field.fields, found);
-                if let Some(items) = &field.items {
-                    found.extend(items.reference.as_ref().map(|reference| reference.kind.as_str()));
-                    walk(&items.fields, found);
-                }
-            }
-        }
-        let mut found = Vec::new();
-        walk(&kind.fields, &mut found);
+        let found = order::referred(kind, |_| true);
         self.names().into_iter().filter(|name| *name != kind.name && found.contains(name)).collect()
     }
 }

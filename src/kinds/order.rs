@@ -8,11 +8,11 @@
 //!   level 2   clientGrants
 //! ```
 
-use super::kind::{Fields, Kind};
+use super::kind::{Field, Fields, Kind};
 
 /// Sorts kinds into levels: each kind comes after all that it refers to.
 ///
-/// References of a kind to itself and read-only or deferred (`update_only`) fields do not count.
+/// References of a kind to itself, read-only and deferred fields (`update_only`, `child`) do not count.
 ///
 /// # Errors
 /// Names the kinds of a cycle.
@@ -38,7 +38,7 @@ pub fn levels(kinds: &[Kind]) -> Result<Vec<Vec<usize>>, String> {
 
 fn requirements(kinds: &[Kind], kind: &Kind) -> Vec<usize> {
     let mut names: Vec<&str> = kind.after.iter().map(String::as_str).collect();
-    referred(&kind.fields, &mut names);
+    names.extend(referred(kind, |field| !field.read_only && !field.update_only && field.child.is_none()));
     kinds
         .iter()
         .enumerate()
@@ -47,13 +47,21 @@ fn requirements(kinds: &[Kind], kind: &Kind) -> Vec<usize> {
         .collect()
 }
 
-fn referred<'a>(fields: &'a Fields, names: &mut Vec<&'a str>) {
-    for field in fields.iter().filter(|field| !field.read_only && !field.update_only) {
-        names.extend(field.reference.as_ref().map(|reference| reference.kind.as_str()));
-        referred(&field.fields, names);
-        if let Some(items) = &field.items {
-            names.extend(items.reference.as_ref().map(|reference| reference.kind.as_str()));
-            referred(&items.fields, names);
+/// Names the kinds that fields of a kind refer to, in all its variants.
+pub(super) fn referred(kind: &Kind, counts: impl Fn(&Field) -> bool + Copy) -> Vec<&str> {
+    fn walk<'a>(fields: &'a Fields, counts: impl Fn(&Field) -> bool + Copy, names: &mut Vec<&'a str>) {
+        for field in fields.iter().filter(|field| counts(field)) {
+            for field in [Some(field), field.items.as_deref()].into_iter().flatten() {
+                names.extend(field.reference.iter().flat_map(|reference| reference.kinds()));
+                names.extend(field.names.iter().map(|named| named.kind.as_str()));
+                walk(&field.fields, counts, names);
+            }
         }
     }
+    let mut names = Vec::new();
+    walk(&kind.fields, counts, &mut names);
+    for case in kind.variants.iter().flat_map(|variants| &variants.cases) {
+        walk(&case.fields, counts, &mut names);
+    }
+    names
 }

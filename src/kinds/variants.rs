@@ -1,0 +1,85 @@
+//! Kinds whose fields depend on a value of the object: each case becomes a kind of its own, once, so
+//! that no other room has to look at cases.
+
+use std::collections::BTreeMap;
+
+use super::kind::{Fields, Kind};
+
+/// Gives all kinds with their variants made.
+///
+/// # Errors
+/// Says which declaration names a member or a kind that is not there.
+pub(super) fn resolved(kinds: Vec<Kind>) -> Result<Vec<Kind>, String> {
+    let all = kinds.clone();
+    kinds.into_iter().map(|kind| with_variants(kind, &all)).collect()
+}
+
+fn with_variants(mut kind: Kind, all: &[Kind]) -> Result<Kind, String> {
+    let Some(variants) = &kind.variants else { return Ok(kind) };
+    let mut made = BTreeMap::new();
+    for case in &variants.cases {
+        let variant = match &case.kind {
+            Some(name) => all
+                .iter()
+                .find(|other| other.name == *name)
+                .ok_or_else(|| format!("{}: no kind `{name}` for {}", kind.name, case.of.join(", ")))?
+                .clone(),
+            None => {
+                let mut variant = Kind { variants: None, ..kind.clone() };
+                let member = variant
+                    .fields
+                    .get_mut(&variants.member)
+                    .ok_or_else(|| format!("{}: no field `{}` for its variants", kind.name, variants.member))?;
+                member.fields = joined(&case.fields, &member.fields);
+                variant
+            }
+        };
+        made.extend(case.of.iter().map(|value| (value.clone(), variant.clone())));
+    }
+    if let Some(variants) = &mut kind.variants {
+        variants.kinds = made;
+    }
+    Ok(kind)
+}
+
+/// The fields of a case, then the common ones that it does not have.
+fn joined(own: &Fields, common: &Fields) -> Fields {
+    let rest = common.iter().filter(|field| own.get(&field.name).is_none());
+    own.iter().chain(rest).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value, json};
+
+    use crate::kinds::Registry;
+
+    fn object(value: &Value) -> Map<String, Value> {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn a_variant_has_the_common_members_and_its_own() {
+        let declared = json!([
+            { "kind": "streams", "about": "", "variants": { "by": "type", "in": "sink", "cases": [
+                { "of": ["http", "https"], "fields": { "url": { "type": "string" }, "format": { "type": "integer" } } },
+                { "of": ["other"], "kind": "others" },
+            ] }, "fields": {
+                "type": { "type": "string" },
+                "sink": { "type": "object", "fields": { "format": { "type": "string" }, "level": { "type": "string" } } },
+            } },
+            { "kind": "others", "about": "", "fields": { "else": { "type": "string" } } },
+        ]);
+        let registry = Registry::parse(&declared.to_string()).unwrap();
+        let kind = registry.get("streams").unwrap();
+        let names = |value: &Value| -> Vec<String> {
+            let kind = kind.of(&object(value));
+            let sink = kind.fields.get("sink").map_or(&kind.fields, |sink| &sink.fields);
+            sink.iter().map(|field| format!("{} {:?}", field.name, field.holds)).collect()
+        };
+        assert_eq!(names(&json!({ "type": "https" })), ["url String", "format Integer", "level String"]);
+        assert_eq!(names(&json!({ "type": "unknown" })), ["format String", "level String"]);
+        assert_eq!(names(&json!({})), ["format String", "level String"]);
+        assert_eq!(names(&json!({ "type": "other" })), ["else String"]);
+    }
+}
