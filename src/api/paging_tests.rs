@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Ask, Finish, Reading};
-use crate::kinds::kind::{List, Paging};
+use crate::kinds::kind::{Condition, List, Paging};
 
 fn list(paging: &[Paging]) -> List {
     List {
@@ -12,6 +12,9 @@ fn list(paging: &[Paging]) -> List {
         paging: paging.to_vec(),
         size: 100,
         query: BTreeMap::from([("is_global".to_owned(), "false".to_owned())]),
+        totals: true,
+        only: Condition::default(),
+        except: None,
         scopes: Vec::new(),
         bucket: None,
     }
