@@ -17,33 +17,36 @@ impl Store {
         &mut self,
         work: &Work,
         action: &Action,
+        parent: Option<&str>,
         handle: Option<&str>,
         request: &Request,
         moment: &mut Moment,
     ) -> Result<Response, Response> {
         let sent = request.object()?;
-        let found = self.acted_on(work, action, handle, &sent)?;
+        let found = self.acted_on(work, action, parent, handle, &sent)?;
         let domain = self.domain().to_owned();
         let number = match found {
             Some(number) => number,
             None if action.creates => {
                 let mut object = sent.clone();
-                set(action, &mut object, &mut Source { domain: &domain, moment });
+                set(action, &mut object, &mut Source { domain: &domain, parent: None, moment });
                 self.made(work, None, &object, moment)?
             }
-            None => return self.act_on_nothing(work, action, &sent, &mut Source { domain: &domain, moment }),
+            None => {
+                return self.act_on_nothing(work, action, &sent, &mut Source { domain: &domain, parent: None, moment });
+            }
         };
         let mut object = self.row(&work.collection, number).object.clone();
         if let Some(needs) = action.needs.as_ref().filter(|needs| !needs.live.fits(&object)) {
             return Err(Response::declared(needs.status, &needs.refusal));
         }
-        set(action, &mut object, &mut Source { domain: &domain, moment });
+        set(action, &mut object, &mut Source { domain: &domain, parent: None, moment });
         *self.object_mut(&work.collection, number) = object;
         self.end_exclusive(work, number);
         let shown = self.show(work, number, Answer::Action, moment);
         let answer = match (&action.answer, &shown) {
             (Some(template), Value::Object(object)) => {
-                fill::make(template, object, &mut Source { domain: &domain, moment })
+                fill::make(template, object, &mut Source { domain: &domain, parent: None, moment })
             }
             _ => shown,
         };
@@ -80,11 +83,12 @@ impl Store {
         &self,
         work: &Work,
         action: &Action,
+        parent: Option<&str>,
         handle: Option<&str>,
         sent: &Object,
     ) -> Result<Option<u64>, Response> {
         if handle.is_some() {
-            return self.wanted(work, handle).map(Some);
+            return self.wanted(work, parent, handle).map(Some);
         }
         let mut rows = self.rows_of(&work.collection);
         let Some(field) = &action.by else {

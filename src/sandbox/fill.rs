@@ -21,6 +21,8 @@ const SECRET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123
 pub struct Source<'a, 'b> {
     /// The tenant's domain.
     pub domain: &'a str,
+    /// The handle of the object below which it lives.
+    pub parent: Option<&'a str>,
     /// Time and randomness.
     pub moment: &'a mut Moment<'b>,
 }
@@ -141,6 +143,7 @@ fn part_of(part: &str, object: &Map<String, Value>, source: &mut Source) -> Stri
         "tenant.name" => {
             source.domain.split([':', '.']).next().filter(|name| !name.is_empty()).unwrap_or("sandbox").to_owned()
         }
+        "parent" => source.parent.unwrap_or_default().to_owned(),
         "digest" => URL_SAFE_NO_PAD.encode(Sha256::digest(field(argument).trim())),
         "slug" => field(argument).to_lowercase().replace('_', "-"),
         "host" => field(argument).split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or("").to_owned(),
@@ -166,7 +169,7 @@ mod tests {
         let object = object(&json!({"id": "cd_AB", "url": "https://a.example.com/x"}));
         let mut rng = |buffer: &mut [u8]| buffer.fill(1);
         let mut moment = Moment { now: 0, rng: &mut rng, scopes: HashSet::new() };
-        let mut source = Source { domain: "acme.us.example.com:1", moment: &mut moment };
+        let mut source = Source { domain: "acme.us.example.com:1", parent: Some("org_1"), moment: &mut moment };
         for (template, expected) in [
             ("cgr_{alnum:4}", "cgr_BBBB"),
             ("{uuid}", "11111111-1111-4111-a111-111111111111"),
@@ -174,6 +177,7 @@ mod tests {
             ("https://{tenant.domain}/", "https://acme.us.example.com:1/"),
             ("{now}", "1970-01-01T00:00:00.000Z"),
             ("{host:url} {missing}.", "a.example.com ."),
+            ("of {parent}", "of org_1"),
             ("open {brace", "open {brace"),
         ] {
             assert_eq!(text_of(template, &object, &mut source), expected);

@@ -4,6 +4,8 @@
 //! declarations and names no kind. Operations beside the five of every kind are in `actions`; tokens
 //! are `oauth`'s business, sockets and files `http`'s and `state`'s.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use super::body::{self, Write};
@@ -13,40 +15,47 @@ use super::router::{Operation, Route};
 use super::store::{Object, Store, name_of};
 use super::write::{broken, drop_nulls, forbidden, may_write, merge, on_the_wire};
 use super::{children, list, view};
-use crate::kinds::kind::{Kind, List};
-use crate::kinds::server::Answer;
+use crate::kinds::kind::{Condition, Kind, List};
+use crate::kinds::server::{Answer, Reply};
 
 /// Carries a routed request out.
 pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut Moment) -> Response {
     let work = Work { kind: route.kind, parent: route.parent, collection: name_of(route.kind, route.parent) };
     let mut variables = route.variables.clone();
     let parent = if let Some(kind) = route.parent.filter(|_| !variables.is_empty()) {
-        match store.find(&kind.name, kind, &variables.remove(0)) {
-            Some(number) => Some(store.handle_at(&kind.name, kind, number)),
+        match store.find(&name_of(kind, None), kind, None, &variables.remove(0)) {
+            Some(number) => Some(store.handle_at(&name_of(kind, None), kind, number)),
             None => return Response::declared(404, &kind.server.missing),
         }
     } else {
         None
     };
     let own = variables.pop();
-    if let (Some(parent), Some(own)) = (&parent, &own) {
-        let number = store.find(&work.collection, work.kind, own);
-        if number.is_some_and(|number| store.row(&work.collection, number).parent.as_ref() != Some(parent)) {
-            return Response::declared(404, &work.kind.server.missing);
-        }
-    }
+    let (own, parent) = (own.as_deref(), parent.as_deref());
+    let answers = &work.kind.server.answers;
     let done = match route.operation {
-        Operation::List(list) => store.list(&work, list, parent.as_deref(), request, moment),
-        Operation::Get => store.get(&work, own.as_deref(), request, moment),
-        Operation::Create => request
-            .object()
-            .and_then(|sent| store.create(&work, parent, sent, moment))
-            .map(|number| Response::written(201, Some(store.show(&work, number, Answer::Create, moment)))),
-        Operation::Update => request.object().and_then(|sent| store.update(&work, own.as_deref(), sent, moment)),
-        Operation::Delete => store.delete(&work, own.as_deref(), parent.as_deref()),
-        Operation::Action(action) => store.act(&work, action, own.as_deref(), request, moment),
+        Operation::List(list, only) => store.list(&work, list, only, parent, request, moment),
+        Operation::Get => store.get(&work, parent, own, request, moment),
+        Operation::Create => request.object().and_then(|sent| {
+            let number = store.create(&work, parent.map(str::to_owned), sent, moment)?;
+            Ok(replied(&answers.create, 201, Some(store.show(&work, number, Answer::Create, moment))))
+        }),
+        Operation::Update => request.object().and_then(|sent| {
+            let number = store.wanted(&work, parent, own)?;
+            store.update_row(&work, number, sent, moment)?;
+            Ok(replied(&answers.update, 200, Some(store.show(&work, number, Answer::Update, moment))))
+        }),
+        Operation::Delete => store.delete(&work, own, parent),
+        Operation::Action(action) => store.act(&work, action, parent, own, request, moment),
+        Operation::Elements(field) => store.write_elements(&work, field, parent.unwrap_or_default(), request, moment),
     };
     done.unwrap_or_else(|refusal| refusal)
+}
+
+/// Answers a write as declared, or as most are answered.
+pub(super) fn replied(reply: &Reply, status: u16, body: Option<Value>) -> Response {
+    let status = reply.status.unwrap_or(status);
+    Response::written(status, reply.body.clone().or(body).filter(|_| status != 204))
 }
 
 /// What an operation is about.
@@ -67,9 +76,9 @@ impl Store {
         Ok(self.row(&kind.name, number).object.clone())
     }
 
-    pub(super) fn wanted(&self, work: &Work, handle: Option<&str>) -> Result<u64, Response> {
+    pub(super) fn wanted(&self, work: &Work, parent: Option<&str>, handle: Option<&str>) -> Result<u64, Response> {
         let found = match handle {
-            Some(handle) => self.find(&work.collection, work.kind, handle),
+            Some(handle) => self.find(&work.collection, work.kind, parent, handle),
             None => self.rows_of(&work.collection).next().map(|row| row.number),
         };
         found.ok_or_else(|| Response::declared(404, &work.kind.server.missing))
@@ -79,8 +88,15 @@ impl Store {
         view::shown(self, work.kind, &self.row(&work.collection, number).object, answer, moment)
     }
 
-    fn get(&self, work: &Work, handle: Option<&str>, request: &Request, moment: &Moment) -> Result<Response, Response> {
-        let number = self.wanted(work, handle)?;
+    fn get(
+        &self,
+        work: &Work,
+        parent: Option<&str>,
+        handle: Option<&str>,
+        request: &Request,
+        moment: &Moment,
+    ) -> Result<Response, Response> {
+        let number = self.wanted(work, parent, handle)?;
         Ok(Response::read(200, view::picked(self.show(work, number, Answer::Get, moment), request)))
     }
 
@@ -88,14 +104,27 @@ impl Store {
         &self,
         work: &Work,
         list: &List,
+        only: &Condition,
         parent: Option<&str>,
         request: &Request,
         moment: &Moment,
     ) -> Result<Response, Response> {
-        let rows = self.rows_of(&work.collection);
-        let rows = rows.filter(|row| row.parent.as_deref() == parent).map(|row| (row.number, &row.object)).collect();
-        let rows = list::matching(work.kind, rows, request);
-        let show = |object: &Object| view::picked(view::shown(self, work.kind, object, Answer::List, moment), request);
+        let holders = work.kind.server.holders.as_ref().zip(work.parent).zip(parent);
+        let (kind, rows) = if let Some(((holders, below), parent)) = holders {
+            self.holders(holders, below, parent).unwrap_or((work.kind, Vec::new()))
+        } else {
+            let rows = self.rows_of(&work.collection).filter(|row| row.parent.as_deref() == parent);
+            (work.kind, rows.map(|row| (row.number, &row.object)).collect())
+        };
+        let rows = rows.into_iter().filter(|(_, object)| only.fits(object));
+        let rows: Vec<(u64, Cow<Object>)> = if kind.fields.iter().any(|field| field.server.joined.is_some()) {
+            rows.map(|(number, object)| (number, Cow::Owned(self.with_joined(kind, object)))).collect()
+        } else {
+            rows.map(|(number, object)| (number, Cow::Borrowed(object))).collect()
+        };
+        let rows = rows.iter().map(|(number, object)| (*number, &**object)).collect();
+        let rows = list::matching(kind, rows, request);
+        let show = |object: &Object| view::picked(view::shown(self, kind, object, Answer::List, moment), request);
         Ok(Response::read(200, list::page(list, &rows, request, show)?))
     }
 
@@ -103,9 +132,15 @@ impl Store {
         &mut self,
         work: &Work,
         parent: Option<String>,
-        mut sent: Object,
+        sent: Object,
         moment: &mut Moment,
     ) -> Result<u64, Response> {
+        let sent = self.checked(work, sent, moment)?;
+        self.made(work, parent, &sent, moment)
+    }
+
+    /// Gives what a create sent, once it is known to be valid.
+    pub(super) fn checked(&self, work: &Work, mut sent: Object, moment: &Moment) -> Result<Object, Response> {
         let kind = work.kind;
         may_write(kind, &sent, moment)?;
         on_the_wire(kind, &mut sent);
@@ -118,7 +153,7 @@ impl Store {
             return Err(Response::invalid_body(&message));
         }
         self.check_references(kind, &sent)?;
-        self.made(work, parent, &sent, moment)
+        Ok(sent)
     }
 
     /// Makes an object of what was sent, which is known to be valid.
@@ -131,22 +166,26 @@ impl Store {
     ) -> Result<u64, Response> {
         let kind = work.kind;
         let domain = self.domain().to_owned();
+        let below = parent.as_deref();
         let mut object = sent.clone();
         drop_nulls(&mut object);
         for becomes in &kind.server.becomes {
-            let wanted = fill::text_of(&becomes.equals, sent, &mut Source { domain: &domain, moment });
+            let wanted = fill::text_of(&becomes.equals, sent, &mut Source { domain: &domain, parent: below, moment });
             if object.get(&becomes.field).is_some_and(|value| *value == *wanted) {
                 object.extend(becomes.set.clone());
             }
         }
-        fill::fill_in(&kind.fields, kind.id.as_deref(), &mut object, sent, &mut Source { domain: &domain, moment });
+        let known = self.with_joined(kind, sent);
+        let mut source = Source { domain: &domain, parent: below, moment };
+        fill::fill_in(&kind.fields, kind.id.as_deref(), &mut object, &known, &mut source);
         if let Some(message) = forbidden(kind, &object) {
             return Err(Response::invalid_body(&message));
         }
         for unique in &kind.server.unique {
             let same = |other: &Object| unique.fields.iter().all(|name| other.get(name) == object.get(name));
             let counts = unique.fields.first().is_some_and(|name| object.contains_key(name));
-            if counts && self.objects(&work.collection).any(same) {
+            let mut beside = self.rows_of(&work.collection).filter(|row| row.parent.as_deref() == below);
+            if counts && beside.any(|row| same(&row.object)) {
                 return Err(Response::declared(409, &unique.refusal));
             }
         }
@@ -160,15 +199,15 @@ impl Store {
         Ok(number)
     }
 
-    fn update(
+    /// Changes an object as an update of this body does.
+    pub(super) fn update_row(
         &mut self,
         work: &Work,
-        handle: Option<&str>,
+        number: u64,
         mut sent: Object,
         moment: &mut Moment,
-    ) -> Result<Response, Response> {
+    ) -> Result<(), Response> {
         let kind = work.kind;
-        let number = self.wanted(work, handle)?;
         may_write(kind, &sent, moment)?;
         on_the_wire(kind, &mut sent);
         let live = &self.row(&work.collection, number).object;
@@ -194,7 +233,7 @@ impl Store {
         let handle = self.handle_at(&work.collection, kind, number);
         children::take(self, kind, &handle, &mut object, moment)?;
         let domain = self.domain().to_owned();
-        let mut source = Source { domain: &domain, moment };
+        let mut source = Source { domain: &domain, parent: None, moment };
         for field in &kind.fields {
             // An object that was not there is filled in as by a create (recorded: session_transfer).
             if let (Some(Value::Object(inner)), None) = (object.get_mut(&field.name), was.get(&field.name)) {
@@ -203,21 +242,24 @@ impl Store {
         }
         fill::fill_in_read_only(&kind.fields, &mut object, &sent, &mut source);
         for field in kind.fields.iter().filter(|field| field.server.renewed) {
-            let mut source = Source { domain: &domain, moment };
+            let mut source = Source { domain: &domain, parent: None, moment };
             if let Some(value) = fill::value(&field.server.fills, &sent, &object, &mut source) {
                 object.insert(field.name.clone(), value);
             }
         }
         *self.object_mut(&work.collection, number) = object;
         self.end_exclusive(work, number);
-        Ok(Response::written(200, Some(self.show(work, number, Answer::Update, moment))))
+        Ok(())
     }
 
     fn delete(&mut self, work: &Work, handle: Option<&str>, parent: Option<&str>) -> Result<Response, Response> {
-        // What is gone already is deleted: the published description has no 404 for these deletes, but for reads and
-        // for the deletes of other kinds (operations.json of the API facts).
-        let Ok(number) = self.wanted(work, handle) else {
-            return Ok(Response { is_write: false, ..Response::written(204, None) });
+        // What is gone already is deleted: the published description has no 404 for most deletes (operations.json of
+        // the API facts); where it has one, `answers` say so.
+        let answer = &work.kind.server.answers.delete;
+        let number = match self.wanted(work, parent, handle) {
+            Ok(number) => number,
+            Err(refusal) if answer.missing => return Err(refusal),
+            Err(_) => return Ok(Response { is_write: false, ..replied(answer, 204, None) }),
         };
         let object = &self.row(&work.collection, number).object;
         let mut protected = work.kind.server.protected.iter().filter(|protected| protected.when.fits(object));
@@ -226,7 +268,8 @@ impl Store {
         }
         let handle = self.handle_at(&work.collection, work.kind, number);
         if let (Some(above), Some(parent), Some(refusal)) = (work.parent, parent, &work.kind.server.held) {
-            let above = self.find(&above.name, above, parent).map(|number| self.row(&above.name, number));
+            let name = name_of(above, None);
+            let above = self.find(&name, above, None, parent).map(|number| self.row(&name, number));
             if above.is_some_and(|row| row.object.values().any(|value| mentions(value, &handle))) {
                 return Err(Response::declared(400, refusal));
             }
@@ -236,7 +279,7 @@ impl Store {
         if work.parent.is_none() {
             self.remove_dependants(work.kind, &handle, &object);
         }
-        Ok(Response::written(204, None))
+        Ok(replied(answer, 204, None))
     }
 
     /// Ends the flags that an object has and only one may have in all others.
@@ -254,18 +297,6 @@ impl Store {
                 }
             }
         }
-    }
-
-    fn check_references(&self, kind: &Kind, sent: &Object) -> Result<(), Response> {
-        for field in kind.fields.iter().filter(|field| field.server.exists) {
-            let (Some(reference), Some(value)) = (&field.reference, sent.get(&field.name)) else { continue };
-            let Some(target) = self.registry().get(&reference.kind) else { continue };
-            let name = reference.path.first().map(String::as_str).or(target.id.as_deref()).unwrap_or_default();
-            if !self.objects(&target.name).any(|object| object.get(name) == Some(value)) {
-                return Err(Response::declared(404, &target.server.missing));
-            }
-        }
-        Ok(())
     }
 }
 
