@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::exchange::{Moment, Response};
 use super::store::Object;
-use crate::kinds::kind::{Kind, Rule, Type};
+use crate::kinds::kind::{Kind, Rule, Type, value_of};
 
 pub(super) fn may_write(kind: &Kind, sent: &Object, moment: &Moment) -> Result<(), Response> {
     let refused =
@@ -91,9 +91,9 @@ pub(super) fn broken(rule: &Rule, object: &Object, is_touched: &dyn Fn(&str) -> 
     if !rule.holds(object) {
         return None;
     }
-    let given = |names: &[String]| names.iter().filter(|name| object.contains_key(*name)).count();
-    let touched = |names: &[String]| names.iter().any(|name| is_touched(name));
-    let is_empty = |name: &String| match object.get(name) {
+    let given = |names: &[String]| names.iter().filter(|name| value_of(object, name).is_some()).count();
+    let touched = |names: &[String]| names.iter().any(|name| is_touched(top(name)));
+    let is_empty = |name: &String| match value_of(object, name) {
         None | Some(Value::Null) => true,
         Some(Value::Array(items)) => items.is_empty(),
         Some(_) => false,
@@ -105,6 +105,11 @@ pub(super) fn broken(rule: &Rule, object: &Object, is_touched: &dyn Fn(&str) -> 
     if touched(&rule.at_most_one) && given(&rule.at_most_one) > 1 {
         return Some(format!("Only one of {} may be provided.", rule.at_most_one.join(", ")));
     }
-    let filled = rule.empty.iter().find(|name| is_touched(name) && !is_empty(name))?;
+    let filled = rule.empty.iter().find(|name| is_touched(top(name)) && !is_empty(name))?;
     Some(format!("{filled} must be empty: {}.", rule.because))
+}
+
+/// Gives the field of the object in which a field lies that a rule names.
+fn top(name: &str) -> &str {
+    name.strip_prefix('/').map_or(name, |pointer| pointer.split('/').next().unwrap_or_default())
 }
