@@ -11,23 +11,26 @@ use super::exchange::{Moment, Request, Response};
 use super::fill::{self, Source};
 use super::router::{Operation, Route};
 use super::store::{Object, Store, name_of};
-use super::write::{broken, drop_nulls, forbidden, may_write, merge, on_the_wire};
+use super::write::{broken, drop_nulls, forbidden, may_write, merge, on_the_wire, refused};
 use super::{children, list, view};
 use crate::kinds::kind::{Kind, List};
 use crate::kinds::server::Answer;
 
 /// Carries a routed request out.
 pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut Moment) -> Response {
-    let work = Work { kind: route.kind, parent: route.parent, collection: name_of(route.kind, route.parent) };
+    let mut work =
+        Work { kind: route.kind, parent: route.parent, collection: name_of(route.kind, route.parent), above: None };
     let mut variables = route.variables.clone();
     let parent = if let Some(kind) = route.parent.filter(|_| !variables.is_empty()) {
-        match store.find(&kind.name, kind, &variables.remove(0)) {
-            Some(number) => Some(store.handle_at(&kind.name, kind, number)),
+        let above = name_of(kind, None);
+        match store.find(&above, kind, &variables.remove(0)) {
+            Some(number) => Some(store.handle_at(&above, kind, number)),
             None => return Response::declared(404, &kind.server.missing),
         }
     } else {
         None
     };
+    work.above.clone_from(&parent);
     let own = variables.pop();
     if let (Some(parent), Some(own)) = (&parent, &own) {
         let number = store.find(&work.collection, work.kind, own);
@@ -54,6 +57,8 @@ pub(super) struct Work<'r> {
     pub(super) kind: &'r Kind,
     pub(super) parent: Option<&'r Kind>,
     pub(super) collection: String,
+    /// The handle of the object below which it lives.
+    pub(super) above: Option<String>,
 }
 
 impl Store {
@@ -62,15 +67,15 @@ impl Store {
     /// # Errors
     /// Gives the refusal that a create would get.
     pub fn make(&mut self, kind: &Kind, body: Object, moment: &mut Moment) -> Result<Object, Response> {
-        let work = Work { kind, parent: None, collection: kind.name.clone() };
+        let work = Work { kind, parent: None, collection: name_of(kind, None), above: None };
         let number = self.create(&work, None, body, moment)?;
-        Ok(self.row(&kind.name, number).object.clone())
+        Ok(self.row(&work.collection, number).object.clone())
     }
 
     pub(super) fn wanted(&self, work: &Work, handle: Option<&str>) -> Result<u64, Response> {
         let found = match handle {
             Some(handle) => self.find(&work.collection, work.kind, handle),
-            None => self.rows_of(&work.collection).next().map(|row| row.number),
+            None => self.rows_of(&work.collection).find(|row| row.parent == work.above).map(|row| row.number),
         };
         found.ok_or_else(|| Response::declared(404, &work.kind.server.missing))
     }
@@ -106,13 +111,14 @@ impl Store {
         mut sent: Object,
         moment: &mut Moment,
     ) -> Result<u64, Response> {
-        let kind = work.kind;
+        let kind = work.kind.of(&sent);
         may_write(kind, &sent, moment)?;
         on_the_wire(kind, &mut sent);
         if let Some(message) = body::problem(kind, &sent, Write::Create) {
             return Err(Response::invalid_body(&message));
         }
         sent.retain(|_, value| !value.is_null());
+        refused(kind, &sent)?;
         let everything = |_: &str| true;
         if let Some(message) = kind.rules.iter().find_map(|rule| broken(rule, &sent, &everything)) {
             return Err(Response::invalid_body(&message));
@@ -129,17 +135,22 @@ impl Store {
         sent: &Object,
         moment: &mut Moment,
     ) -> Result<u64, Response> {
-        let kind = work.kind;
+        let kind = work.kind.of(sent);
         let domain = self.domain().to_owned();
         let mut object = sent.clone();
-        drop_nulls(&mut object);
+        drop_nulls(kind, &mut object);
+        let mut sent = sent.clone();
+        self.look_up_from(work, kind, parent.as_deref(), [&mut object, &mut sent])?;
         for becomes in &kind.server.becomes {
-            let wanted = fill::text_of(&becomes.equals, sent, &mut Source { domain: &domain, moment });
+            let wanted = fill::text_of(&becomes.equals, &sent, &mut Source { domain: &domain, moment });
             if object.get(&becomes.field).is_some_and(|value| *value == *wanted) {
                 object.extend(becomes.set.clone());
             }
         }
-        fill::fill_in(&kind.fields, kind.id.as_deref(), &mut object, sent, &mut Source { domain: &domain, moment });
+        fill::fill_in(&kind.fields, kind.id.as_deref(), &mut object, &sent, &mut Source { domain: &domain, moment });
+        if let Some(above) = work.parent {
+            object.shift_remove(&above.name);
+        }
         if let Some(message) = forbidden(kind, &object) {
             return Err(Response::invalid_body(&message));
         }
@@ -157,7 +168,45 @@ impl Store {
         }
         let number = self.insert(&work.collection, parent, object);
         self.end_exclusive(work, number);
+        self.plant_below(work.kind, &handle, moment)?;
         Ok(number)
+    }
+
+    /// Shows a child that is made the object above it, under the name of its kind, if that may have such a child.
+    fn look_up_from(
+        &self,
+        work: &Work,
+        kind: &Kind,
+        parent: Option<&str>,
+        objects: [&mut Object; 2],
+    ) -> Result<(), Response> {
+        let (Some(above), Some(handle)) = (work.parent, parent) else { return Ok(()) };
+        let collection = name_of(above, None);
+        let Some(number) = self.find(&collection, above, handle) else { return Ok(()) };
+        let found = &self.row(&collection, number).object;
+        if let Some(needs) = kind.server.below.as_ref().filter(|needs| !needs.live.fits(found)) {
+            return Err(Response::declared(needs.status, &needs.refusal));
+        }
+        for object in objects {
+            object.insert(above.name.clone(), Value::Object(found.clone()));
+        }
+        Ok(())
+    }
+
+    /// Makes the children with which an object begins.
+    fn plant_below(&mut self, kind: &Kind, handle: &str, moment: &mut Moment) -> Result<(), Response> {
+        for child in kind.server.children.iter().filter(|child| !child.server.seed.is_empty()) {
+            let collection = name_of(child, Some(kind));
+            let work = Work { kind: child, parent: Some(kind), collection, above: Some(handle.to_owned()) };
+            let fits = |store: &Self| store.look_up_from(&work, child, Some(handle), [&mut Object::new(), &mut Object::new()]);
+            if fits(self).is_err() {
+                continue;
+            }
+            for seed in child.server.seed.iter().filter_map(Value::as_object) {
+                self.made(&work, Some(handle.to_owned()), seed, moment)?;
+            }
+        }
+        Ok(())
     }
 
     fn update(
@@ -167,11 +216,11 @@ impl Store {
         mut sent: Object,
         moment: &mut Moment,
     ) -> Result<Response, Response> {
-        let kind = work.kind;
         let number = self.wanted(work, handle)?;
+        let live = &self.row(&work.collection, number).object;
+        let kind = work.kind.of(live);
         may_write(kind, &sent, moment)?;
         on_the_wire(kind, &mut sent);
-        let live = &self.row(&work.collection, number).object;
         for protected in kind.server.protected.iter().filter(|protected| protected.when.fits(live)) {
             let is_refused = sent.keys().any(|name| !protected.except.contains(name));
             if let (Some(refusal), true) = (&protected.update, is_refused) {
@@ -184,6 +233,7 @@ impl Store {
         let was = live.clone();
         let mut object = live.clone();
         merge(kind, &mut object, &sent);
+        refused(kind, &object)?;
         let is_touched = |name: &str| sent.contains_key(name);
         if let Some(message) = kind.rules.iter().find_map(|rule| broken(rule, &object, &is_touched)) {
             return Err(Response::invalid_body(&message));
@@ -202,6 +252,7 @@ impl Store {
             }
         }
         fill::fill_in_read_only(&kind.fields, &mut object, &sent, &mut source);
+        fill::fill_in_replaced(kind, &mut object, &was, &sent, &mut source);
         for field in kind.fields.iter().filter(|field| field.server.renewed) {
             let mut source = Source { domain: &domain, moment };
             if let Some(value) = fill::value(&field.server.fills, &sent, &object, &mut source) {
@@ -226,7 +277,8 @@ impl Store {
         }
         let handle = self.handle_at(&work.collection, work.kind, number);
         if let (Some(above), Some(parent), Some(refusal)) = (work.parent, parent, &work.kind.server.held) {
-            let above = self.find(&above.name, above, parent).map(|number| self.row(&above.name, number));
+            let collection = name_of(above, None);
+            let above = self.find(&collection, above, parent).map(|number| self.row(&collection, number));
             if above.is_some_and(|row| row.object.values().any(|value| mentions(value, &handle))) {
                 return Err(Response::declared(400, refusal));
             }
@@ -261,7 +313,7 @@ impl Store {
             let (Some(reference), Some(value)) = (&field.reference, sent.get(&field.name)) else { continue };
             let Some(target) = self.registry().get(&reference.kind) else { continue };
             let name = reference.path.first().map(String::as_str).or(target.id.as_deref()).unwrap_or_default();
-            if !self.objects(&target.name).any(|object| object.get(name) == Some(value)) {
+            if !self.objects(&name_of(target, None)).any(|object| object.get(name) == Some(value)) {
                 return Err(Response::declared(404, &target.server.missing));
             }
         }

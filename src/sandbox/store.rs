@@ -54,7 +54,8 @@ pub struct Store {
 
 /// Names the collection of a kind.
 pub(super) fn name_of(kind: &Kind, parent: Option<&Kind>) -> String {
-    parent.map_or_else(|| kind.name.clone(), |parent| format!("{}/{}", parent.name, kind.name))
+    let own = |kind: &Kind| kind.server.served_by.as_ref().unwrap_or(&kind.name).clone();
+    parent.map_or_else(|| own(kind), |parent| format!("{}/{}", own(parent), kind.name))
 }
 
 impl Store {
@@ -123,7 +124,7 @@ impl Store {
     #[must_use]
     pub fn handle_of(&self, kind: &str, field: &str, value: &Value) -> Option<String> {
         let kind = self.registry.get(kind)?;
-        let object = self.objects(&kind.name).find(|object| object.get(field) == Some(value))?;
+        let object = self.objects(&name_of(kind, None)).find(|object| object.get(field) == Some(value))?;
         object.get(kind.id.as_deref()?)?.as_str().map(str::to_owned)
     }
 
@@ -135,7 +136,7 @@ impl Store {
                 object.insert(field.name.clone(), handle);
             }
         }
-        self.insert(&kind.name, None, object);
+        self.insert(&name_of(kind, None), None, object);
     }
 
     fn put(&mut self, collection: &str, row: Row) {

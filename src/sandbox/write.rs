@@ -55,6 +55,9 @@ pub(super) fn merge(kind: &Kind, object: &mut Object, sent: &Object) {
                     }
                 }
             }
+            (_, value, _) if kind.fields.get(name).is_some_and(|field| field.server.keeps_nulls) => {
+                object.insert(name.clone(), value.clone());
+            }
             (_, value, _) => {
                 object.insert(name.clone(), without_nulls(value));
             }
@@ -62,21 +65,42 @@ pub(super) fn merge(kind: &Kind, object: &mut Object, sent: &Object) {
     }
 }
 
-/// No recorded answer shows a null that an update sent, at the top or further down.
+/// No recorded answer shows a null that was sent, at the top or further down, beside those in marked fields.
 fn without_nulls(value: &Value) -> Value {
     let mut value = value.clone();
     if let Value::Object(members) = &mut value {
-        drop_nulls(members);
+        drop_all_nulls(members);
     }
     value
 }
 
-pub(super) fn drop_nulls(object: &mut Object) {
+pub(super) fn drop_nulls(kind: &Kind, object: &mut Object) {
+    object.retain(|_, value| !value.is_null());
+    for (name, value) in object {
+        let keeps_nulls = kind.fields.get(name).is_some_and(|field| field.server.keeps_nulls);
+        if let (Value::Object(members), false) = (value, keeps_nulls) {
+            drop_all_nulls(members);
+        }
+    }
+}
+
+fn drop_all_nulls(object: &mut Object) {
     object.retain(|_, value| !value.is_null());
     for value in object.values_mut() {
         if let Value::Object(members) = value {
-            drop_nulls(members);
+            drop_all_nulls(members);
         }
+    }
+}
+
+/// Refuses an object that is not taken.
+pub(super) fn refused(kind: &Kind, object: &Object) -> Result<(), Response> {
+    let has = |name: &String| value_of(object, name).is_some_and(|value| !value.is_null());
+    let found = kind.server.refused.iter().find(|refused| refused.when.fits(object) && refused.given.iter().all(has));
+    let Some(refused) = found else { return Ok(()) };
+    match &refused.code {
+        Some(code) => Err(Response::refused(400, "Bad Request", Some(code), &refused.message)),
+        None => Err(Response::invalid_body(&refused.message)),
     }
 }
 
