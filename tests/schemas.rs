@@ -60,7 +60,7 @@ fn every_kind_has_its_list_of_properties() {
 #[test]
 fn what_a_declaration_names_exists() {
     for kind in Registry::builtin() {
-        let is_field = |name: &String| kind.fields.get(name).is_some();
+        let is_field = |name: &String| is_declared(kind, name);
         for identity in &kind.identity {
             assert!(identity.fields.iter().all(is_field), "{}: identity", kind.name);
         }

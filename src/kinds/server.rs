@@ -3,8 +3,7 @@
 //!
 //! The engine does not look in here. Each fact in a declaration cites its evidence there. Texts that
 //! are templates may hold these parts: `{alnum:16}`, `{hex:24}`, `{secret:64}` (random characters),
-//! `{uuid}`, `{now}`, `{tenant.domain}`, `{tenant.name}`, `{parent}` (the handle of the object below which it
-//! lives), `{field}` (a field of the object),
+//! `{uuid}`, `{now}`, `{tenant.domain}`, `{tenant.name}`, `{field}` (a field of the object),
 //! `{digest:field}` (SHA-256 of it, base64url) and `{slug:field}` (lower case, `_` as `-`).
 
 use std::collections::BTreeMap;
@@ -69,6 +68,15 @@ pub struct ServerKind {
     /// Operations beside the five of every kind.
     #[serde(default)]
     pub actions: Vec<Action>,
+    /// The kind whose endpoints serve this one too; the objects of both are kept together.
+    #[serde(default)]
+    pub served_by: Option<String>,
+    /// Objects that are not taken, by a create or an update.
+    #[serde(default)]
+    pub refused: Vec<Refused>,
+    /// What the parent must have, for a child to be made below it and for its seed to be planted.
+    #[serde(default)]
+    pub below: Option<Needs>,
 }
 
 /// Facts about a field that only the sandbox needs.
@@ -110,9 +118,21 @@ pub struct ServerField {
     /// It is computed: the handle of the object of a kind that names this one.
     #[serde(default)]
     pub backlink: Option<Backlink>,
-    /// An update fills it in anew.
+    /// An update fills it in anew; a member of an object that an update replaces, where it was not sent.
     #[serde(default)]
     pub renewed: bool,
+    /// What an update fills in anew in the place of `fills`.
+    #[serde(default)]
+    pub renews: Vec<Fill>,
+    /// A member that stays as it is when an update replaces the object around it and does not send it.
+    #[serde(default)]
+    pub kept: bool,
+    /// A null inside it is a value that is kept.
+    #[serde(default)]
+    pub keeps_nulls: bool,
+    /// Where it was not sent, it is made of the members beside it that are true.
+    #[serde(default)]
+    pub collects: Option<Collects>,
     /// It is shown from what a member refers to.
     #[serde(default)]
     pub joined: Option<Joined>,
@@ -216,6 +236,17 @@ pub struct Holders {
     pub field: String,
 }
 
+/// A value that is made of the members of an object that are true.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Collects {
+    /// What each member brings, in order.
+    pub of: serde_json::Map<String, Value>,
+    /// The text between the parts of one text; without it the value is a list.
+    #[serde(default)]
+    pub joined: Option<String>,
+}
+
 /// The answers of which some show a field and some do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -245,10 +276,30 @@ pub struct Fill {
     /// The value, its texts being templates.
     #[serde(default)]
     pub make: Option<Value>,
+    /// The field beside it, or the JSON Pointer, that has the value; nothing is filled in where it is missing.
+    #[serde(default)]
+    pub from: Option<String>,
 }
 
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
+}
+
+/// Objects that are not taken.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refused {
+    /// The objects that fit.
+    #[serde(default)]
+    pub when: Condition,
+    /// The fields that they must have too.
+    #[serde(default)]
+    pub given: Vec<String>,
+    /// `errorCode`; that of a body that is not valid without it.
+    #[serde(default)]
+    pub code: Option<String>,
+    /// `message`; the status is 400.
+    pub message: String,
 }
 
 /// A refusal in the words of the API.
@@ -359,6 +410,9 @@ pub struct Action {
     /// What the object gets; the first case that fits counts.
     #[serde(default)]
     pub set: BTreeMap<String, Vec<Fill>>,
+    /// Flags that move on by one among the objects beside a created one, which gets the first.
+    #[serde(default)]
+    pub moves: Vec<String>,
     /// The answer, a template; the object without it. A member `{object}` stands for the object.
     #[serde(default)]
     pub answer: Option<Value>,
@@ -373,7 +427,7 @@ impl Action {
     }
 }
 
-/// What an object must have for an action.
+/// What an object must have for an action, or for a child.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Needs {

@@ -51,7 +51,6 @@ impl Store {
         &mut self,
         work: &Work,
         field: &Field,
-        parent: &str,
         request: &Request,
         moment: &mut Moment,
     ) -> Result<Response, Response> {
@@ -61,9 +60,9 @@ impl Store {
             meant(field, request, path, &body).map_err(|message| Response::invalid_body(&message))?;
         let before = self.collection(&work.collection);
         let done = if meant.first().is_some_and(|meant| meant.deed == Deed::Replace) || replaces(field, request, path) {
-            self.replace(work, field, parent, &meant, moment)
+            self.replace(work, field, &meant, moment)
         } else {
-            self.carry_out(work, field, parent, &meant, is_list, moment)
+            self.carry_out(work, field, &meant, is_list, moment)
         };
         if done.is_err() {
             self.put_back(&work.collection, before);
@@ -75,7 +74,6 @@ impl Store {
         &mut self,
         work: &Work,
         field: &Field,
-        parent: &str,
         meant: &[Meant],
         is_list: bool,
         moment: &mut Moment,
@@ -83,10 +81,10 @@ impl Store {
         let answers = &work.kind.server.answers;
         let mut shown = Vec::new();
         for one in meant {
-            let known = self.element_of(work, field, parent, one);
+            let known = self.element_of(work, field, one);
             match (one.deed, known) {
                 (Deed::Add, known) => {
-                    let number = self.add(work, field, parent, one, known, moment)?;
+                    let number = self.add(work, field, one, known, moment)?;
                     shown.push(self.show(work, number, Answer::Create, moment));
                 }
                 (Deed::Change, Some(number)) => {
@@ -113,22 +111,21 @@ impl Store {
         &mut self,
         work: &Work,
         field: &Field,
-        parent: &str,
         meant: &[Meant],
         moment: &mut Moment,
     ) -> Result<Response, Response> {
         let known: Vec<Option<Object>> = meant
             .iter()
-            .map(|one| self.element_of(work, field, parent, one))
+            .map(|one| self.element_of(work, field, one))
             .map(|number| number.map(|number| self.row(&work.collection, number).object.clone()))
             .collect();
-        let old: Vec<u64> = self.below(work, parent).collect();
+        let old: Vec<u64> = self.below(work).collect();
         for number in old {
             self.remove(&work.collection, number);
         }
         let mut shown = Vec::new();
         for (one, known) in meant.iter().zip(known) {
-            let number = self.add_with(work, field, parent, one, known, moment)?;
+            let number = self.add_with(work, field, one, known, moment)?;
             shown.push(self.show(work, number, Answer::Update, moment));
         }
         let items = work.kind.list.as_ref().map_or("items", |list| list.items.as_str());
@@ -140,7 +137,6 @@ impl Store {
         &mut self,
         work: &Work,
         field: &Field,
-        parent: &str,
         one: &Meant,
         known: Option<u64>,
         moment: &mut Moment,
@@ -153,14 +149,13 @@ impl Store {
             self.object_mut(&work.collection, number).extend(object);
             return Ok(number);
         }
-        self.add_with(work, field, parent, one, None, moment)
+        self.add_with(work, field, one, None, moment)
     }
 
     fn add_with(
         &mut self,
         work: &Work,
         field: &Field,
-        parent: &str,
         one: &Meant,
         known: Option<Object>,
         moment: &mut Moment,
@@ -176,14 +171,14 @@ impl Store {
                 object.entry(name).or_insert(value);
             }
         }
-        self.made(work, Some(parent.to_owned()), &object, moment)
+        self.made(work, work.above.clone(), &object, moment)
     }
 
     /// Finds the element that is meant: by its handle, by what the path says, or by its key.
-    fn element_of(&self, work: &Work, field: &Field, parent: &str, one: &Meant) -> Option<u64> {
+    fn element_of(&self, work: &Work, field: &Field, one: &Meant) -> Option<u64> {
         let handle = one.path.handle.as_ref().or(one.body.handle.as_ref());
         if let Some((handle, id)) = handle.zip(work.kind.id.as_ref()) {
-            return self.below(work, parent).find(|number| {
+            return self.below(work).find(|number| {
                 self.row(&work.collection, *number).object.get(id).is_some_and(|value| *value == **handle)
             });
         }
@@ -196,14 +191,13 @@ impl Store {
             sent(field, &one.path)
         };
         let is_it = |object: &Object| wanted.iter().all(|(name, value)| object.get(name) == Some(value));
-        let mut rows = self.below(work, parent);
+        let mut rows = self.below(work);
         if wanted.is_empty() { None } else { rows.find(|number| is_it(&self.row(&work.collection, *number).object)) }
     }
 
     /// Goes through the elements of an object, by number.
-    fn below<'s>(&'s self, work: &Work, parent: &str) -> impl Iterator<Item = u64> + use<'s> {
-        let parent = parent.to_owned();
-        self.rows_of(&work.collection).filter(move |row| row.parent.as_ref() == Some(&parent)).map(|row| row.number)
+    fn below(&self, work: &Work) -> impl Iterator<Item = u64> {
+        self.rows_of(&work.collection).filter(|row| row.parent == work.above).map(|row| row.number)
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::exchange::Moment;
-use crate::kinds::kind::{Fields, Type};
+use crate::kinds::kind::{Field, Fields, Kind, Type, value_of};
 use crate::kinds::server::Fill;
 
 const ALNUM: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -21,8 +21,6 @@ const SECRET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123
 pub struct Source<'a, 'b> {
     /// The tenant's domain.
     pub domain: &'a str,
-    /// The handle of the object below which it lives.
-    pub parent: Option<&'a str>,
     /// Time and randomness.
     pub moment: &'a mut Moment<'b>,
 }
@@ -44,8 +42,9 @@ pub fn fill_in(
     let order = fields.iter().filter(|field| Some(field.name.as_str()) == first);
     for field in order.chain(fields.iter().filter(|field| Some(field.name.as_str()) != first)) {
         match object.get_mut(&field.name) {
-            None => {
-                if let Some(value) = value(&field.server.fills, sent, object, source) {
+            // A null is left only where it is kept as a value.
+            None | Some(Value::Null) => {
+                if let Some(value) = filled(field, sent, object, source) {
                     object.insert(field.name.clone(), value);
                 }
             }
@@ -80,6 +79,64 @@ pub fn fill_in_read_only(
     }
 }
 
+/// Brings back what an object that an update replaced keeps, and fills in anew what the API fills in there.
+pub fn fill_in_replaced(
+    kind: &Kind,
+    object: &mut Map<String, Value>,
+    was: &Map<String, Value>,
+    sent: &Map<String, Value>,
+    source: &mut Source,
+) {
+    let whole = object.clone();
+    for field in kind.fields.iter().filter(|field| !field.merge && sent.contains_key(&field.name)) {
+        if let (Some(Value::Object(inner)), Some(Value::Object(was))) =
+            (object.get_mut(&field.name), was.get(&field.name))
+        {
+            restore(&field.fields, inner, Some(was), &whole, source);
+        }
+    }
+}
+
+fn restore(
+    fields: &Fields,
+    object: &mut Map<String, Value>,
+    was: Option<&Map<String, Value>>,
+    whole: &Map<String, Value>,
+    source: &mut Source,
+) {
+    for field in fields {
+        let before = was.and_then(|was| was.get(&field.name));
+        match object.get_mut(&field.name) {
+            None | Some(Value::Null) => {
+                let kept = before.filter(|_| field.server.kept).cloned();
+                let value = kept.or_else(|| match field.server.renews.as_slice() {
+                    [] if field.server.renewed => filled(field, whole, object, source),
+                    fills => value(fills, whole, object, source),
+                });
+                if let Some(value) = value {
+                    object.insert(field.name.clone(), value);
+                }
+            }
+            Some(Value::Object(inner)) if field.holds == Type::Object => {
+                restore(&field.fields, inner, before.and_then(Value::as_object), whole, source);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// Gives what the API makes of a field that was not sent.
+fn filled(field: &Field, sent: &Map<String, Value>, object: &Map<String, Value>, source: &mut Source) -> Option<Value> {
+    let Some(collects) = &field.server.collects else {
+        return value(&field.server.fills, sent, object, source);
+    };
+    let is_on = |name: &String| object.get(name) == Some(&Value::Bool(true));
+    let parts = collects.of.iter().filter(|(name, _)| is_on(name)).map(|(_, part)| part);
+    let Some(between) = &collects.joined else { return Some(parts.cloned().collect()) };
+    let parts: Vec<&str> = parts.filter_map(Value::as_str).collect();
+    Some(Value::String(parts.join(between)))
+}
+
 /// Gives the value of the first case that fits.
 pub fn value(
     fills: &[Fill],
@@ -88,7 +145,8 @@ pub fn value(
     source: &mut Source,
 ) -> Option<Value> {
     let fill = fills.iter().find(|fill| fill.when.fits(sent))?;
-    fill.value.clone().or_else(|| fill.make.as_ref().map(|template| make(template, object, source)))
+    let made = fill.value.clone().or_else(|| fill.make.as_ref().map(|template| make(template, object, source)));
+    made.or_else(|| value_of(object, fill.from.as_deref()?).cloned())
 }
 
 /// Replaces the parts of all texts of a template.
@@ -122,7 +180,7 @@ pub fn text_of(template: &str, object: &Map<String, Value>, source: &mut Source)
 }
 
 fn part_of(part: &str, object: &Map<String, Value>, source: &mut Source) -> String {
-    let field = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let field = |name: &str| value_of(object, name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (function, argument) = part.split_once(':').unwrap_or((part, ""));
     let mut random = |letters: &[u8], length: usize| {
         let mut bytes = vec![0; length];
@@ -143,7 +201,6 @@ fn part_of(part: &str, object: &Map<String, Value>, source: &mut Source) -> Stri
         "tenant.name" => {
             source.domain.split([':', '.']).next().filter(|name| !name.is_empty()).unwrap_or("sandbox").to_owned()
         }
-        "parent" => source.parent.unwrap_or_default().to_owned(),
         "digest" => URL_SAFE_NO_PAD.encode(Sha256::digest(field(argument).trim())),
         "slug" => field(argument).to_lowercase().replace('_', "-"),
         "host" => field(argument).split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or("").to_owned(),
@@ -169,7 +226,7 @@ mod tests {
         let object = object(&json!({"id": "cd_AB", "url": "https://a.example.com/x"}));
         let mut rng = |buffer: &mut [u8]| buffer.fill(1);
         let mut moment = Moment { now: 0, rng: &mut rng, scopes: HashSet::new() };
-        let mut source = Source { domain: "acme.us.example.com:1", parent: Some("org_1"), moment: &mut moment };
+        let mut source = Source { domain: "acme.us.example.com:1", moment: &mut moment };
         for (template, expected) in [
             ("cgr_{alnum:4}", "cgr_BBBB"),
             ("{uuid}", "11111111-1111-4111-a111-111111111111"),
@@ -177,7 +234,6 @@ mod tests {
             ("https://{tenant.domain}/", "https://acme.us.example.com:1/"),
             ("{now}", "1970-01-01T00:00:00.000Z"),
             ("{host:url} {missing}.", "a.example.com ."),
-            ("of {parent}", "of org_1"),
             ("open {brace", "open {brace"),
         ] {
             assert_eq!(text_of(template, &object, &mut source), expected);

@@ -13,41 +13,44 @@ use super::exchange::{Moment, Request, Response};
 use super::fill::{self, Source};
 use super::router::{Operation, Route};
 use super::store::{Object, Store, name_of};
-use super::write::{broken, drop_nulls, forbidden, may_write, merge, on_the_wire};
+use super::write::{broken, drop_nulls, forbidden, may_write, merge, on_the_wire, refused};
 use super::{children, list, view};
 use crate::kinds::kind::{Condition, Kind, List};
 use crate::kinds::server::{Answer, Reply};
 
 /// Carries a routed request out.
 pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut Moment) -> Response {
-    let work = Work { kind: route.kind, parent: route.parent, collection: name_of(route.kind, route.parent) };
+    let mut work =
+        Work { kind: route.kind, parent: route.parent, collection: name_of(route.kind, route.parent), above: None };
     let mut variables = route.variables.clone();
     let parent = if let Some(kind) = route.parent.filter(|_| !variables.is_empty()) {
-        match store.find(&name_of(kind, None), kind, None, &variables.remove(0)) {
-            Some(number) => Some(store.handle_at(&name_of(kind, None), kind, number)),
+        let above = name_of(kind, None);
+        match store.find(&above, kind, None, &variables.remove(0)) {
+            Some(number) => Some(store.handle_at(&above, kind, number)),
             None => return Response::declared(404, &kind.server.missing),
         }
     } else {
         None
     };
+    work.above.clone_from(&parent);
     let own = variables.pop();
-    let (own, parent) = (own.as_deref(), parent.as_deref());
+    let own = own.as_deref();
     let answers = &work.kind.server.answers;
     let done = match route.operation {
-        Operation::List(list, only) => store.list(&work, list, only, parent, request, moment),
-        Operation::Get => store.get(&work, parent, own, request, moment),
+        Operation::List(list, only) => store.list(&work, list, only, request, moment),
+        Operation::Get => store.get(&work, own, request, moment),
         Operation::Create => request.object().and_then(|sent| {
-            let number = store.create(&work, parent.map(str::to_owned), sent, moment)?;
+            let number = store.create(&work, work.above.clone(), sent, moment)?;
             Ok(replied(&answers.create, 201, Some(store.show(&work, number, Answer::Create, moment))))
         }),
         Operation::Update => request.object().and_then(|sent| {
-            let number = store.wanted(&work, parent, own)?;
+            let number = store.wanted(&work, own)?;
             store.update_row(&work, number, sent, moment)?;
             Ok(replied(&answers.update, 200, Some(store.show(&work, number, Answer::Update, moment))))
         }),
-        Operation::Delete => store.delete(&work, own, parent),
-        Operation::Action(action) => store.act(&work, action, parent, own, request, moment),
-        Operation::Elements(field) => store.write_elements(&work, field, parent.unwrap_or_default(), request, moment),
+        Operation::Delete => store.delete(&work, own),
+        Operation::Action(action) => store.act(&work, action, own, request, moment),
+        Operation::Elements(field) => store.write_elements(&work, field, request, moment),
     };
     done.unwrap_or_else(|refusal| refusal)
 }
@@ -63,6 +66,8 @@ pub(super) struct Work<'r> {
     pub(super) kind: &'r Kind,
     pub(super) parent: Option<&'r Kind>,
     pub(super) collection: String,
+    /// The handle of the object below which it lives.
+    pub(super) above: Option<String>,
 }
 
 impl Store {
@@ -71,15 +76,15 @@ impl Store {
     /// # Errors
     /// Gives the refusal that a create would get.
     pub fn make(&mut self, kind: &Kind, body: Object, moment: &mut Moment) -> Result<Object, Response> {
-        let work = Work { kind, parent: None, collection: kind.name.clone() };
+        let work = Work { kind, parent: None, collection: name_of(kind, None), above: None };
         let number = self.create(&work, None, body, moment)?;
-        Ok(self.row(&kind.name, number).object.clone())
+        Ok(self.row(&work.collection, number).object.clone())
     }
 
-    pub(super) fn wanted(&self, work: &Work, parent: Option<&str>, handle: Option<&str>) -> Result<u64, Response> {
+    pub(super) fn wanted(&self, work: &Work, handle: Option<&str>) -> Result<u64, Response> {
         let found = match handle {
-            Some(handle) => self.find(&work.collection, work.kind, parent, handle),
-            None => self.rows_of(&work.collection).next().map(|row| row.number),
+            Some(handle) => self.find(&work.collection, work.kind, work.above.as_deref(), handle),
+            None => self.rows_of(&work.collection).find(|row| row.parent == work.above).map(|row| row.number),
         };
         found.ok_or_else(|| Response::declared(404, &work.kind.server.missing))
     }
@@ -88,15 +93,8 @@ impl Store {
         view::shown(self, work.kind, &self.row(&work.collection, number).object, answer, moment)
     }
 
-    fn get(
-        &self,
-        work: &Work,
-        parent: Option<&str>,
-        handle: Option<&str>,
-        request: &Request,
-        moment: &Moment,
-    ) -> Result<Response, Response> {
-        let number = self.wanted(work, parent, handle)?;
+    fn get(&self, work: &Work, handle: Option<&str>, request: &Request, moment: &Moment) -> Result<Response, Response> {
+        let number = self.wanted(work, handle)?;
         Ok(Response::read(200, view::picked(self.show(work, number, Answer::Get, moment), request)))
     }
 
@@ -105,15 +103,14 @@ impl Store {
         work: &Work,
         list: &List,
         only: &Condition,
-        parent: Option<&str>,
         request: &Request,
         moment: &Moment,
     ) -> Result<Response, Response> {
-        let holders = work.kind.server.holders.as_ref().zip(work.parent).zip(parent);
+        let holders = work.kind.server.holders.as_ref().zip(work.parent).zip(work.above.as_deref());
         let (kind, rows) = if let Some(((holders, below), parent)) = holders {
             self.holders(holders, below, parent).unwrap_or((work.kind, Vec::new()))
         } else {
-            let rows = self.rows_of(&work.collection).filter(|row| row.parent.as_deref() == parent);
+            let rows = self.rows_of(&work.collection).filter(|row| row.parent == work.above);
             (work.kind, rows.map(|row| (row.number, &row.object)).collect())
         };
         let rows = rows.into_iter().filter(|(_, object)| only.fits(object));
@@ -141,13 +138,14 @@ impl Store {
 
     /// Gives what a create sent, once it is known to be valid.
     pub(super) fn checked(&self, work: &Work, mut sent: Object, moment: &Moment) -> Result<Object, Response> {
-        let kind = work.kind;
+        let kind = work.kind.of(&sent);
         may_write(kind, &sent, moment)?;
         on_the_wire(kind, &mut sent);
         if let Some(message) = body::problem(kind, &sent, Write::Create) {
             return Err(Response::invalid_body(&message));
         }
         sent.retain(|_, value| !value.is_null());
+        refused(kind, &sent)?;
         let everything = |_: &str| true;
         if let Some(message) = kind.rules.iter().find_map(|rule| broken(rule, &sent, &everything)) {
             return Err(Response::invalid_body(&message));
@@ -164,20 +162,24 @@ impl Store {
         sent: &Object,
         moment: &mut Moment,
     ) -> Result<u64, Response> {
-        let kind = work.kind;
+        let kind = work.kind.of(sent);
         let domain = self.domain().to_owned();
         let below = parent.as_deref();
         let mut object = sent.clone();
-        drop_nulls(&mut object);
+        drop_nulls(kind, &mut object);
+        let mut sent = sent.clone();
+        self.look_up_from(work, kind, parent.as_deref(), [&mut object, &mut sent])?;
         for becomes in &kind.server.becomes {
-            let wanted = fill::text_of(&becomes.equals, sent, &mut Source { domain: &domain, parent: below, moment });
+            let wanted = fill::text_of(&becomes.equals, &sent, &mut Source { domain: &domain, moment });
             if object.get(&becomes.field).is_some_and(|value| *value == *wanted) {
                 object.extend(becomes.set.clone());
             }
         }
-        let known = self.with_joined(kind, sent);
-        let mut source = Source { domain: &domain, parent: below, moment };
-        fill::fill_in(&kind.fields, kind.id.as_deref(), &mut object, &known, &mut source);
+        let known = self.with_joined(kind, &sent);
+        fill::fill_in(&kind.fields, kind.id.as_deref(), &mut object, &known, &mut Source { domain: &domain, moment });
+        if let Some(above) = work.parent {
+            object.shift_remove(&above.name);
+        }
         if let Some(message) = forbidden(kind, &object) {
             return Err(Response::invalid_body(&message));
         }
@@ -196,7 +198,46 @@ impl Store {
         }
         let number = self.insert(&work.collection, parent, object);
         self.end_exclusive(work, number);
+        self.plant_below(work.kind, &handle, moment)?;
         Ok(number)
+    }
+
+    /// Shows a child that is made the object above it, under the name of its kind, if that may have such a child.
+    fn look_up_from(
+        &self,
+        work: &Work,
+        kind: &Kind,
+        parent: Option<&str>,
+        objects: [&mut Object; 2],
+    ) -> Result<(), Response> {
+        let (Some(above), Some(handle)) = (work.parent, parent) else { return Ok(()) };
+        let collection = name_of(above, None);
+        let Some(number) = self.find(&collection, above, None, handle) else { return Ok(()) };
+        let found = &self.row(&collection, number).object;
+        if let Some(needs) = kind.server.below.as_ref().filter(|needs| !needs.live.fits(found)) {
+            return Err(Response::declared(needs.status, &needs.refusal));
+        }
+        for object in objects {
+            object.insert(above.name.clone(), Value::Object(found.clone()));
+        }
+        Ok(())
+    }
+
+    /// Makes the children with which an object begins.
+    fn plant_below(&mut self, kind: &Kind, handle: &str, moment: &mut Moment) -> Result<(), Response> {
+        for child in kind.server.children.iter().filter(|child| !child.server.seed.is_empty()) {
+            let collection = name_of(child, Some(kind));
+            let work = Work { kind: child, parent: Some(kind), collection, above: Some(handle.to_owned()) };
+            let fits =
+                |store: &Self| store.look_up_from(&work, child, Some(handle), [&mut Object::new(), &mut Object::new()]);
+            if fits(self).is_err() {
+                continue;
+            }
+            for seed in child.server.seed.iter().filter_map(Value::as_object) {
+                self.made(&work, Some(handle.to_owned()), seed, moment)?;
+            }
+        }
+        Ok(())
     }
 
     /// Changes an object as an update of this body does.
@@ -207,10 +248,10 @@ impl Store {
         mut sent: Object,
         moment: &mut Moment,
     ) -> Result<(), Response> {
-        let kind = work.kind;
+        let live = &self.row(&work.collection, number).object;
+        let kind = work.kind.of(live);
         may_write(kind, &sent, moment)?;
         on_the_wire(kind, &mut sent);
-        let live = &self.row(&work.collection, number).object;
         for protected in kind.server.protected.iter().filter(|protected| protected.when.fits(live)) {
             let is_refused = sent.keys().any(|name| !protected.except.contains(name));
             if let (Some(refusal), true) = (&protected.update, is_refused) {
@@ -223,6 +264,7 @@ impl Store {
         let was = live.clone();
         let mut object = live.clone();
         merge(kind, &mut object, &sent);
+        refused(kind, &object)?;
         let is_touched = |name: &str| sent.contains_key(name);
         if let Some(message) = kind.rules.iter().find_map(|rule| broken(rule, &object, &is_touched)) {
             return Err(Response::invalid_body(&message));
@@ -233,7 +275,7 @@ impl Store {
         let handle = self.handle_at(&work.collection, kind, number);
         children::take(self, kind, &handle, &mut object, moment)?;
         let domain = self.domain().to_owned();
-        let mut source = Source { domain: &domain, parent: None, moment };
+        let mut source = Source { domain: &domain, moment };
         for field in &kind.fields {
             // An object that was not there is filled in as by a create (recorded: session_transfer).
             if let (Some(Value::Object(inner)), None) = (object.get_mut(&field.name), was.get(&field.name)) {
@@ -241,8 +283,9 @@ impl Store {
             }
         }
         fill::fill_in_read_only(&kind.fields, &mut object, &sent, &mut source);
+        fill::fill_in_replaced(kind, &mut object, &was, &sent, &mut source);
         for field in kind.fields.iter().filter(|field| field.server.renewed) {
-            let mut source = Source { domain: &domain, parent: None, moment };
+            let mut source = Source { domain: &domain, moment };
             if let Some(value) = fill::value(&field.server.fills, &sent, &object, &mut source) {
                 object.insert(field.name.clone(), value);
             }
@@ -252,11 +295,11 @@ impl Store {
         Ok(())
     }
 
-    fn delete(&mut self, work: &Work, handle: Option<&str>, parent: Option<&str>) -> Result<Response, Response> {
+    fn delete(&mut self, work: &Work, handle: Option<&str>) -> Result<Response, Response> {
         // What is gone already is deleted: the published description has no 404 for most deletes (operations.json of
         // the API facts); where it has one, `answers` say so.
         let answer = &work.kind.server.answers.delete;
-        let number = match self.wanted(work, parent, handle) {
+        let number = match self.wanted(work, handle) {
             Ok(number) => number,
             Err(refusal) if answer.missing => return Err(refusal),
             Err(_) => return Ok(Response { is_write: false, ..replied(answer, 204, None) }),
@@ -267,9 +310,9 @@ impl Store {
             return Err(Response::declared(400, refusal));
         }
         let handle = self.handle_at(&work.collection, work.kind, number);
-        if let (Some(above), Some(parent), Some(refusal)) = (work.parent, parent, &work.kind.server.held) {
-            let name = name_of(above, None);
-            let above = self.find(&name, above, None, parent).map(|number| self.row(&name, number));
+        if let (Some(above), Some(parent), Some(refusal)) = (work.parent, &work.above, &work.kind.server.held) {
+            let collection = name_of(above, None);
+            let above = self.find(&collection, above, None, parent).map(|number| self.row(&collection, number));
             if above.is_some_and(|row| row.object.values().any(|value| mentions(value, &handle))) {
                 return Err(Response::declared(400, refusal));
             }

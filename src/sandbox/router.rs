@@ -49,7 +49,7 @@ pub struct Route<'r> {
 pub fn route<'r>(registry: &'r Registry, method: Method, path: &str) -> Option<Route<'r>> {
     let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
     let mut found = Vec::new();
-    for kind in registry {
+    for kind in registry.iter().filter(|kind| kind.server.served_by.is_none()) {
         collect(kind, None, method, &segments, &mut found);
     }
     found.into_iter().min_by_key(|route| route.variables.len())

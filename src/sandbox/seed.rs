@@ -16,7 +16,7 @@ pub fn fresh(registry: &'static Registry, domain: &str, moment: &mut Moment) -> 
     let mut store = Store::new(registry, domain);
     for kind in registry.in_order() {
         for seed in &kind.server.seed {
-            let planted = fill::make(seed, &serde_json::Map::new(), &mut Source { domain, parent: None, moment });
+            let planted = fill::make(seed, &serde_json::Map::new(), &mut Source { domain, moment });
             if let Value::Object(object) = planted {
                 store.plant(kind, object, moment);
             }

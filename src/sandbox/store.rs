@@ -55,7 +55,8 @@ pub struct Store {
 
 /// Names the collection of a kind.
 pub(super) fn name_of(kind: &Kind, parent: Option<&Kind>) -> String {
-    parent.map_or_else(|| kind.name.clone(), |parent| format!("{}/{}", parent.name, kind.name))
+    let own = |kind: &Kind| kind.server.served_by.as_ref().unwrap_or(&kind.name).clone();
+    parent.map_or_else(|| own(kind), |parent| format!("{}/{}", own(parent), kind.name))
 }
 
 /// Finds the kind of what lives below a kind, by name.
@@ -140,19 +141,19 @@ impl Store {
     #[must_use]
     pub fn handle_of(&self, kind: &str, field: &str, value: &Value) -> Option<String> {
         let kind = self.registry.get(kind)?;
-        let object = self.objects(&kind.name).find(|object| object.get(field) == Some(value))?;
+        let object = self.objects(&name_of(kind, None)).find(|object| object.get(field) == Some(value))?;
         object.get(kind.id.as_deref()?)?.as_str().map(str::to_owned)
     }
 
     /// Adds an object as it is, with a handle.
     pub fn plant(&mut self, kind: &Kind, mut object: Object, moment: &mut Moment) {
         if let Some(field) = kind.id.as_deref().and_then(|id| kind.fields.get(id)) {
-            let mut source = Source { domain: &self.domain, parent: None, moment };
+            let mut source = Source { domain: &self.domain, moment };
             if let Some(handle) = fill::value(&field.server.fills, &object, &object, &mut source) {
                 object.insert(field.name.clone(), handle);
             }
         }
-        self.insert(&kind.name, None, object);
+        self.insert(&name_of(kind, None), None, object);
     }
 
     fn put(&mut self, collection: &str, row: Row) {

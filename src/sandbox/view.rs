@@ -13,6 +13,7 @@ use crate::kinds::server::Answer;
 /// Shows an object as an answer has it.
 #[must_use]
 pub fn shown(store: &Store, kind: &Kind, object: &Map<String, Value>, answer: Answer, moment: &Moment) -> Value {
+    let kind = kind.of(object);
     let mut view = Map::new();
     for field in &kind.fields {
         let server = &field.server;
