@@ -2,7 +2,7 @@
 //! refuses.
 //!
 //! The engine does not look in here. Each fact in a declaration cites its evidence there. Texts that
-//! are templates may hold these parts: `{alnum:16}`, `{hex:24}`, `{secret:64}` (random characters),
+//! are templates may hold these parts: `{alnum:16}`, `{digits:16}`, `{hex:24}`, `{secret:64}` (random characters),
 //! `{uuid}`, `{now}`, `{tenant.domain}`, `{tenant.name}`, `{field}` (a field of the object),
 //! `{digest:field}` (SHA-256 of it, base64url) and `{slug:field}` (lower case, `_` as `-`).
 
@@ -133,6 +133,9 @@ pub struct ServerField {
     /// Where it was not sent, it is made of the members beside it that are true.
     #[serde(default)]
     pub collects: Option<Collects>,
+    /// The text that answers have in its place.
+    #[serde(default)]
+    pub shown_as: Option<String>,
     /// It is shown from what a member refers to.
     #[serde(default)]
     pub joined: Option<Joined>,

@@ -13,7 +13,7 @@ use super::exchange::{Moment, Request, Response};
 use super::fill::{self, Source};
 use super::router::{Operation, Route};
 use super::store::{Object, Store, name_of};
-use super::write::{broken, drop_nulls, forbidden, may_write, merge, on_the_wire, refused};
+use super::write::{broken, drop_nulls, forbidden, is_cleared, may_write, merge, on_the_wire, refused};
 use super::{children, list, view};
 use crate::kinds::kind::{Condition, Kind, List};
 use crate::kinds::server::{Answer, Reply};
@@ -144,7 +144,10 @@ impl Store {
         if let Some(message) = body::problem(kind, &sent, Write::Create) {
             return Err(Response::invalid_body(&message));
         }
-        sent.retain(|_, value| !value.is_null());
+        let is_nothing = |name: &str, value: &Value| {
+            value.is_null() || kind.fields.get(name).is_some_and(|field| is_cleared(field, value))
+        };
+        sent.retain(|name, value| !is_nothing(name, value));
         refused(kind, &sent)?;
         let everything = |_: &str| true;
         if let Some(message) = kind.rules.iter().find_map(|rule| broken(rule, &sent, &everything)) {

@@ -32,12 +32,13 @@ pub fn shown(store: &Store, kind: &Kind, object: &Map<String, Value>, answer: An
         let computed = computed.or_else(|| store.joined(kind, field, object));
         let value = computed.or_else(|| object.get(&field.name).cloned());
         let Some(value) = value.or_else(|| server.absent.get(&answer).cloned()) else { continue };
-        let value = match value {
-            Value::Object(mut inner) if field.holds == Type::Object => {
+        let value = match (value, &server.shown_as) {
+            (_, Some(text)) => Value::String(text.clone()),
+            (Value::Object(mut inner), None) if field.holds == Type::Object => {
                 hide(&field.fields, &mut inner, answer);
                 Value::Object(inner)
             }
-            value => value,
+            (value, None) => value,
         };
         if let Some(mirror) = &server.mirror {
             match &value {
@@ -71,6 +72,9 @@ fn hide(fields: &Fields, object: &mut Map<String, Value>, answer: Answer) {
     for field in fields {
         if !is_shown(field, answer) {
             object.shift_remove(&field.name);
+        }
+        if let (Some(value), Some(text)) = (object.get_mut(&field.name), &field.server.shown_as) {
+            *value = Value::String(text.clone());
         }
         if let Some(Value::Object(inner)) = object.get_mut(&field.name) {
             hide(&field.fields, inner, answer);
