@@ -65,6 +65,9 @@ pub struct ServerKind {
     /// A child can't be deleted while its parent names it; with this refusal, status 400.
     #[serde(default)]
     pub held: Option<Refusal>,
+    /// How an object is replaced whole, beside its update.
+    #[serde(default)]
+    pub replace: Option<Endpoint>,
     /// Operations beside the five of every kind.
     #[serde(default)]
     pub actions: Vec<Action>,

@@ -14,7 +14,7 @@ use super::fill::{self, Source};
 use super::router::{Operation, Route};
 use super::store::{Object, Store, name_of};
 use super::write::{broken, drop_nulls, forbidden, is_cleared, may_write, merge, on_the_wire, refused};
-use super::{children, list, view};
+use super::{children, list, store, view};
 use crate::kinds::kind::{Condition, Kind, List};
 use crate::kinds::server::{Answer, Reply};
 
@@ -23,6 +23,10 @@ pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut 
     let mut work =
         Work { kind: route.kind, parent: route.parent, collection: name_of(route.kind, route.parent), above: None };
     let mut variables = route.variables.clone();
+    let names = route.parent.into_iter().chain([route.kind]).zip(&variables);
+    if let Some(refusal) = names.into_iter().find_map(|(kind, name)| unknown_name(kind, name)) {
+        return refusal;
+    }
     let parent = if let Some(kind) = route.parent.filter(|_| !variables.is_empty()) {
         let above = name_of(kind, None);
         match store.find(&above, kind, None, &variables.remove(0)) {
@@ -48,6 +52,11 @@ pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut 
             store.update_row(&work, number, sent, moment)?;
             Ok(replied(&answers.update, 200, Some(store.show(&work, number, Answer::Update, moment))))
         }),
+        Operation::Replace => request.object().and_then(|sent| {
+            let number = store.wanted(&work, own)?;
+            store.replace_row(&work, number, sent, moment)?;
+            Ok(replied(&answers.replace, 200, Some(store.show(&work, number, Answer::Update, moment))))
+        }),
         Operation::Delete => store.delete(&work, own),
         Operation::Action(action) => store.act(&work, action, own, request, moment),
         Operation::Elements(field) => store.write_elements(&work, field, request, moment),
@@ -59,6 +68,14 @@ pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut 
 pub(super) fn replied(reply: &Reply, status: u16, body: Option<Value>) -> Response {
     let status = reply.status.unwrap_or(status);
     Response::written(status, reply.body.clone().or(body).filter(|_| status != 204))
+}
+
+/// Refuses a name that no object of a kind with fixed names has. Not recorded: the shape is that of the API's
+/// refusals of other paths.
+fn unknown_name(kind: &Kind, name: &str) -> Option<Response> {
+    let keys = kind.keys.as_ref().filter(|keys| !keys.values.iter().any(|value| value == name))?;
+    let message = format!("Path validation error: 'No enum match for: {name}' on property {}.", keys.field);
+    Some(Response::refused(400, "Bad Request", Some("invalid_uri"), &message))
 }
 
 /// What an operation is about.
@@ -179,7 +196,13 @@ impl Store {
             }
         }
         let known = self.with_joined(kind, &sent);
-        fill::fill_in(&kind.fields, kind.id.as_deref(), &mut object, &known, &mut Source { domain: &domain, moment });
+        fill::fill_in(
+            &kind.fields,
+            store::handle_field(kind),
+            &mut object,
+            &known,
+            &mut Source { domain: &domain, moment },
+        );
         if let Some(above) = work.parent {
             object.shift_remove(&above.name);
         }
@@ -194,7 +217,8 @@ impl Store {
                 return Err(Response::declared(409, &unique.refusal));
             }
         }
-        let handle = kind.id.as_ref().and_then(|id| object.get(id)?.as_str().map(str::to_owned)).unwrap_or_default();
+        let handle =
+            store::handle_field(kind).and_then(|id| object.get(id)?.as_str().map(str::to_owned)).unwrap_or_default();
         if let Err(refusal) = children::take(self, kind, &handle, &mut object, moment) {
             self.remove_dependants(kind, &handle, &object);
             return Err(refusal);
@@ -295,6 +319,24 @@ impl Store {
         }
         *self.object_mut(&work.collection, number) = object;
         self.end_exclusive(work, number);
+        Ok(())
+    }
+
+    /// Puts what was sent in the place of an object, but for what the API sets.
+    fn replace_row(&mut self, work: &Work, number: u64, sent: Object, moment: &mut Moment) -> Result<(), Response> {
+        let live = self.row(&work.collection, number).object.clone();
+        let kind = work.kind.of(&live);
+        let sent = self.checked(work, sent, moment)?;
+        let mut object = sent.clone();
+        drop_nulls(kind, &mut object);
+        let kept = kind.fields.iter().filter(|field| field.read_only || store::handle_field(kind) == Some(&field.name));
+        object.extend(kept.filter_map(|field| Some((field.name.clone(), live.get(&field.name)?.clone()))));
+        let domain = self.domain().to_owned();
+        fill::fill_in(&kind.fields, None, &mut object, &sent, &mut Source { domain: &domain, moment });
+        if let Some(message) = forbidden(kind, &object) {
+            return Err(Response::invalid_body(&message));
+        }
+        *self.object_mut(&work.collection, number) = object;
         Ok(())
     }
 

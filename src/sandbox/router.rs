@@ -21,6 +21,8 @@ pub enum Operation<'r> {
     Create,
     /// Change one.
     Update,
+    /// Replace one whole.
+    Replace,
     /// Delete one.
     Delete,
     /// Do something else, as declared.
@@ -72,6 +74,7 @@ fn collect<'r>(
         (&kind.get, Operation::Get),
         (&kind.create, Operation::Create),
         (&kind.update, Operation::Update),
+        (&kind.server.replace, Operation::Replace),
         (&kind.delete, Operation::Delete),
     ];
     if let Some(list) = &kind.list {

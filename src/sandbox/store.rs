@@ -75,6 +75,11 @@ fn place(parent: Option<&str>, handle: &str) -> String {
     parent.map_or_else(|| handle.to_owned(), |parent| format!("{parent}/{handle}"))
 }
 
+/// Names the field that holds the handle of a kind's objects.
+pub(super) fn handle_field(kind: &Kind) -> Option<&str> {
+    kind.id.as_deref().or_else(|| kind.keys.as_ref().map(|keys| keys.field.as_str()))
+}
+
 impl Store {
     /// Makes a store without objects.
     #[must_use]
@@ -142,12 +147,12 @@ impl Store {
     pub fn handle_of(&self, kind: &str, field: &str, value: &Value) -> Option<String> {
         let kind = self.registry.get(kind)?;
         let object = self.objects(&name_of(kind, None)).find(|object| object.get(field) == Some(value))?;
-        object.get(kind.id.as_deref()?)?.as_str().map(str::to_owned)
+        object.get(handle_field(kind)?)?.as_str().map(str::to_owned)
     }
 
     /// Adds an object as it is, with a handle.
     pub fn plant(&mut self, kind: &Kind, mut object: Object, moment: &mut Moment) {
-        if let Some(field) = kind.id.as_deref().and_then(|id| kind.fields.get(id)) {
+        if let Some(field) = handle_field(kind).and_then(|id| kind.fields.get(id)) {
             let mut source = Source { domain: &self.domain, moment };
             if let Some(handle) = fill::value(&field.server.fills, &object, &object, &mut source) {
                 object.insert(field.name.clone(), handle);
@@ -173,7 +178,7 @@ impl Store {
             None => kind,
             Some(child) => child_of(kind, child)?,
         };
-        kind.id.as_deref()
+        handle_field(kind)
     }
 
     pub(super) fn insert(&mut self, collection: &str, parent: Option<String>, object: Object) -> u64 {
@@ -194,7 +199,7 @@ impl Store {
     }
 
     pub(super) fn handle_at(&self, collection: &str, kind: &Kind, number: u64) -> String {
-        let handle = kind.id.as_deref().and_then(|id| self.row(collection, number).object.get(id));
+        let handle = handle_field(kind).and_then(|id| self.row(collection, number).object.get(id));
         handle.and_then(Value::as_str).unwrap_or_default().to_owned()
     }
 
