@@ -9,7 +9,7 @@ use crate::kinds::Registry;
 use crate::text::{did_you_mean, one_of};
 
 /// Kinds of the Deploy CLI that have no declaration here.
-pub const OTHER_KINDS: [&str; 36] = [
+pub const OTHER_KINDS: [&str; 35] = [
     "actions",
     "actionModules",
     "attackProtection",
@@ -18,7 +18,6 @@ pub const OTHER_KINDS: [&str; 36] = [
     "connections",
     "databases",
     "emailProvider",
-    "emailTemplates",
     "eventStreams",
     "flowVaultConnections",
     "flows",
