@@ -9,14 +9,12 @@ use crate::kinds::Registry;
 use crate::text::{did_you_mean, one_of};
 
 /// Kinds of the Deploy CLI that have no declaration here.
-pub const OTHER_KINDS: [&str; 38] = [
+pub const OTHER_KINDS: [&str; 36] = [
     "actions",
     "actionModules",
     "attackProtection",
     "branding",
     "connectionProfiles",
-    "connections",
-    "databases",
     "emailProvider",
     "emailTemplates",
     "eventStreams",
