@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::Deserializer;
 use serde_json::Value;
 
-use super::kind::{Condition, Kind, Method, Rule};
+use super::kind::{ChildCall, Condition, Endpoint, Fields, Kind, List, Method, Rule};
 
 /// Facts about a kind that only the sandbox needs.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -34,6 +34,20 @@ pub struct ServerKind {
     /// values, also separated by commas, mean any of them.
     #[serde(default)]
     pub filters: BTreeMap<String, String>,
+    /// Query parameters of the list that pick objects, each with the field whose text holds what is
+    /// searched, in any case.
+    #[serde(default)]
+    pub searches: BTreeMap<String, String>,
+    /// How operations are answered that are answered in another way than most.
+    #[serde(default)]
+    pub answers: Answers,
+    /// Fields that only the sandbox serves.
+    #[serde(default)]
+    pub fields: Fields,
+    /// Of a kind in `children`: its list has objects of another kind, those with an element that refers to
+    /// the parent.
+    #[serde(default)]
+    pub holders: Option<Holders>,
     /// Objects that are not the user's: what may be done with them.
     #[serde(default)]
     pub protected: Vec<Protected>,
@@ -119,6 +133,107 @@ pub struct ServerField {
     /// Where it was not sent, it is made of the members beside it that are true.
     #[serde(default)]
     pub collects: Option<Collects>,
+    /// It is shown from what a member refers to.
+    #[serde(default)]
+    pub joined: Option<Joined>,
+    /// What answers show where the object has none.
+    #[serde(default)]
+    pub absent: BTreeMap<Answer, Value>,
+    /// Of a `child` field: what a kind's `server` says, of its elements.
+    #[serde(default)]
+    pub elements: Option<Box<ServerKind>>,
+    /// Of a `child` field: how one element is read.
+    #[serde(default)]
+    pub get: Option<Endpoint>,
+    /// Of a `child` field: further endpoints of the same elements.
+    #[serde(default)]
+    pub also: Vec<Endpoints>,
+    /// Of a `child` field: its elements as objects of a kind of their own.
+    #[serde(skip)]
+    pub element: Option<Box<Kind>>,
+}
+
+/// A value that answers show from an object of another kind, or from an element of one's set: that to
+/// which a member refers.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Joined {
+    /// The member that refers; without it the element's own handle, or what it `names`.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// The field there, or a JSON Pointer; without it the members that are declared here.
+    #[serde(default)]
+    pub field: Option<String>,
+}
+
+/// Endpoints of a field's elements beside those of `child`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoints {
+    /// How they are listed.
+    #[serde(default)]
+    pub list: Option<List>,
+    /// The list has the elements that fit.
+    #[serde(default)]
+    pub only: Condition,
+    /// How one is read.
+    #[serde(default)]
+    pub get: Option<Endpoint>,
+    /// How elements are added.
+    #[serde(default)]
+    pub add: Option<ChildCall>,
+    /// How elements are changed.
+    #[serde(default)]
+    pub change: Option<ChildCall>,
+    /// How elements are removed.
+    #[serde(default)]
+    pub remove: Option<ChildCall>,
+    /// How all elements are replaced.
+    #[serde(default)]
+    pub put: Option<ChildCall>,
+}
+
+/// Answers that are not like most.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answers {
+    /// To a create, or to added elements; 201 with the object without it.
+    #[serde(default)]
+    pub create: Reply,
+    /// To an update, or to changed elements; 200 with the object without it.
+    #[serde(default)]
+    pub update: Reply,
+    /// To a delete, or to removed elements; 204 without it.
+    #[serde(default)]
+    pub delete: Reply,
+    /// To replaced elements; 200 with their list without it.
+    #[serde(default)]
+    pub replace: Reply,
+}
+
+/// How one operation is answered.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reply {
+    /// The status.
+    #[serde(default)]
+    pub status: Option<u16>,
+    /// The body.
+    #[serde(default)]
+    pub body: Option<Value>,
+    /// What is not there is refused; a delete of it is answered like any other without it.
+    #[serde(default)]
+    pub missing: bool,
+}
+
+/// The objects of a kind that hold an element which refers to a given object.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Holders {
+    /// The kind.
+    pub kind: String,
+    /// Its `child` field.
+    pub field: String,
 }
 
 /// A value that is made of the members of an object that are true.
@@ -133,7 +248,7 @@ pub struct Collects {
 }
 
 /// The answers of which some show a field and some do not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Answer {
     /// Of a create.

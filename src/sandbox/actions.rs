@@ -32,7 +32,9 @@ impl Store {
                 self.move_flags(work, action);
                 self.made(work, work.above.clone(), &object, moment)?
             }
-            None => return self.act_on_nothing(work, action, &sent, &mut Source { domain: &domain, moment }),
+            None => {
+                return self.act_on_nothing(work, action, &sent, &mut Source { domain: &domain, moment });
+            }
         };
         let mut object = self.row(&work.collection, number).object.clone();
         if let Some(needs) = action.needs.as_ref().filter(|needs| !needs.live.fits(&object)) {

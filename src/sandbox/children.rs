@@ -34,7 +34,7 @@ pub(super) fn take(
             let Value::Object(sent) = item else { continue };
             let number = match sent.get(id).and_then(Value::as_str) {
                 Some(known) => store
-                    .find(&work.collection, child, known)
+                    .find(&work.collection, child, Some(handle), known)
                     .ok_or_else(|| Response::declared(404, &child.server.missing))?,
                 None => store.create(&work, Some(handle.to_owned()), sent.clone(), moment)?,
             };

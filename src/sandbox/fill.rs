@@ -89,7 +89,9 @@ pub fn fill_in_replaced(
 ) {
     let whole = object.clone();
     for field in kind.fields.iter().filter(|field| !field.merge && sent.contains_key(&field.name)) {
-        if let (Some(Value::Object(inner)), Some(Value::Object(was))) = (object.get_mut(&field.name), was.get(&field.name)) {
+        if let (Some(Value::Object(inner)), Some(Value::Object(was))) =
+            (object.get_mut(&field.name), was.get(&field.name))
+        {
             restore(&field.fields, inner, Some(was), &whole, source);
         }
     }
@@ -124,12 +126,7 @@ fn restore(
 }
 
 /// Gives what the API makes of a field that was not sent.
-fn filled(
-    field: &Field,
-    sent: &Map<String, Value>,
-    object: &Map<String, Value>,
-    source: &mut Source,
-) -> Option<Value> {
+fn filled(field: &Field, sent: &Map<String, Value>, object: &Map<String, Value>, source: &mut Source) -> Option<Value> {
     let Some(collects) = &field.server.collects else {
         return value(&field.server.fills, sent, object, source);
     };
