@@ -15,8 +15,6 @@ pub const OTHER_KINDS: [&str; 35] = [
     "attackProtection",
     "branding",
     "connectionProfiles",
-    "connections",
-    "databases",
     "emailProvider",
     "eventStreams",
     "flowVaultConnections",

@@ -276,6 +276,9 @@ pub struct Fill {
     /// What must have been sent, or be there by then; always without it.
     #[serde(default)]
     pub when: Condition,
+    /// The fields that must have been sent with it.
+    #[serde(default)]
+    pub given: Vec<String>,
     /// The value as it is, null included; nothing is filled in without it and `make`.
     #[serde(default, deserialize_with = "present")]
     pub value: Option<Value>,
