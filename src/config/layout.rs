@@ -9,7 +9,7 @@ use crate::kinds::Registry;
 use crate::text::{did_you_mean, one_of};
 
 /// Kinds of the Deploy CLI that have no declaration here.
-pub const OTHER_KINDS: [&str; 38] = [
+pub const OTHER_KINDS: [&str; 37] = [
     "actions",
     "actionModules",
     "attackProtection",
@@ -30,7 +30,6 @@ pub const OTHER_KINDS: [&str; 38] = [
     "guardianPhoneFactorSelectedProvider",
     "guardianPolicies",
     "hooks",
-    "logStreams",
     "networkACLs",
     "organizations",
     "pages",

@@ -174,9 +174,12 @@ pub struct Field {
     /// An update keeps the members that it does not send, and a null removes one.
     #[serde(default)]
     pub merge: bool,
-    /// An empty text clears it.
+    /// An empty text or list clears it.
     #[serde(default)]
     pub empty_clears: bool,
+    /// An update that sends that field and not this one removes this one.
+    #[serde(default)]
+    pub lost_with: Option<String>,
     /// The values it may have.
     #[serde(default, rename = "enum")]
     pub one_of: Vec<Value>,

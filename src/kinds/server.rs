@@ -2,7 +2,7 @@
 //! refuses.
 //!
 //! The engine does not look in here. Each fact in a declaration cites its evidence there. Texts that
-//! are templates may hold these parts: `{alnum:16}`, `{hex:24}`, `{secret:64}` (random characters),
+//! are templates may hold these parts: `{alnum:16}`, `{digits:16}`, `{hex:24}`, `{secret:64}` (random characters),
 //! `{uuid}`, `{now}`, `{tenant.domain}`, `{tenant.name}`, `{field}` (a field of the object),
 //! `{digest:field}` (SHA-256 of it, base64url) and `{slug:field}` (lower case, `_` as `-`).
 
@@ -24,6 +24,9 @@ pub struct ServerKind {
     /// What is answered for an unknown handle, with status 404.
     #[serde(default)]
     pub missing: Refusal,
+    /// How operations are answered that are answered in another way than most.
+    #[serde(default)]
+    pub answers: Answers,
     /// A field whose value may stand in a path instead of the handle.
     #[serde(default)]
     pub also_by: Option<String>,
@@ -54,6 +57,33 @@ pub struct ServerKind {
     /// Operations beside the five of every kind.
     #[serde(default)]
     pub actions: Vec<Action>,
+}
+
+/// Answers that are not like most.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answers {
+    /// To a create; 201 without it.
+    #[serde(default)]
+    pub create: Reply,
+    /// To an update; 200 without it.
+    #[serde(default)]
+    pub update: Reply,
+    /// To a delete; 204 without it.
+    #[serde(default)]
+    pub delete: Reply,
+}
+
+/// How one operation is answered.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reply {
+    /// The status.
+    #[serde(default)]
+    pub status: Option<u16>,
+    /// What is not there is refused; a delete of it is answered like any other without it.
+    #[serde(default)]
+    pub missing: bool,
 }
 
 /// Facts about a field that only the sandbox needs.
@@ -95,9 +125,16 @@ pub struct ServerField {
     /// It is computed: the handle of the object of a kind that names this one.
     #[serde(default)]
     pub backlink: Option<Backlink>,
-    /// An update fills it in anew.
+    /// An update fills it in anew; of an object that the update replaced, its missing members.
     #[serde(default)]
     pub renewed: bool,
+    /// A member that stays as it was where an update replaces the object around it without it; only a create
+    /// requires it.
+    #[serde(default)]
+    pub kept: bool,
+    /// The text that answers have in its place.
+    #[serde(default)]
+    pub shown_as: Option<String>,
 }
 
 /// The answers of which some show a field and some do not.

@@ -100,7 +100,8 @@ fn inside(field: &Field, members: &Map<String, Value>, path: &str, write: Write)
         ));
     }
     let is_partial = field.merge && matches!(write, Write::Update(_));
-    let missing = field.fields.iter().find(|member| member.required && !members.contains_key(&member.name));
+    let is_needed = |member: &Field| member.required && !(member.server.kept && matches!(write, Write::Update(_)));
+    let missing = field.fields.iter().find(|member| is_needed(member) && !members.contains_key(&member.name));
     if let (Some(member), false) = (missing, is_partial) {
         return Some(format!(
             "Payload validation error: 'Missing required property: {}' on property {path}.",

@@ -14,6 +14,7 @@ use crate::kinds::kind::{Fields, Type};
 use crate::kinds::server::Fill;
 
 const ALNUM: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+const DIGITS: &[u8] = b"0123456789";
 const HEX: &[u8] = b"0123456789abcdef";
 const SECRET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -130,6 +131,7 @@ fn part_of(part: &str, object: &Map<String, Value>, source: &mut Source) -> Stri
     let length = argument.parse().unwrap_or(0);
     match function {
         "alnum" => random(ALNUM, length),
+        "digits" => random(DIGITS, length),
         "hex" => random(HEX, length),
         "secret" => random(SECRET, length),
         "uuid" => {
@@ -169,6 +171,7 @@ mod tests {
         let mut source = Source { domain: "acme.us.example.com:1", moment: &mut moment };
         for (template, expected) in [
             ("cgr_{alnum:4}", "cgr_BBBB"),
+            ("lst_{digits:4}", "lst_1111"),
             ("{uuid}", "11111111-1111-4111-a111-111111111111"),
             ("{tenant.name}-{slug:id}", "acme-cd-ab"),
             ("https://{tenant.domain}/", "https://acme.us.example.com:1/"),

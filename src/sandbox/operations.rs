@@ -11,9 +11,9 @@ use super::exchange::{Moment, Request, Response};
 use super::fill::{self, Source};
 use super::router::{Operation, Route};
 use super::store::{Object, Store, name_of};
-use super::write::{broken, drop_nulls, forbidden, may_write, merge, on_the_wire};
+use super::write::{broken, drop_nulls, forbidden, is_cleared, may_write, merge, on_the_wire};
 use super::{children, list, view};
-use crate::kinds::kind::{Kind, List};
+use crate::kinds::kind::{Kind, List, Type};
 use crate::kinds::server::Answer;
 
 /// Carries a routed request out.
@@ -38,10 +38,12 @@ pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut 
     let done = match route.operation {
         Operation::List(list) => store.list(&work, list, parent.as_deref(), request, moment),
         Operation::Get => store.get(&work, own.as_deref(), request, moment),
-        Operation::Create => request
-            .object()
-            .and_then(|sent| store.create(&work, parent, sent, moment))
-            .map(|number| Response::written(201, Some(store.show(&work, number, Answer::Create, moment)))),
+        Operation::Create => {
+            request.object().and_then(|sent| store.create(&work, parent, sent, moment)).map(|number| {
+                let status = route.kind.server.answers.create.status.unwrap_or(201);
+                Response::written(status, Some(store.show(&work, number, Answer::Create, moment)))
+            })
+        }
         Operation::Update => request.object().and_then(|sent| store.update(&work, own.as_deref(), sent, moment)),
         Operation::Delete => store.delete(&work, own.as_deref(), parent.as_deref()),
         Operation::Action(action) => store.act(&work, action, own.as_deref(), request, moment),
@@ -106,13 +108,16 @@ impl Store {
         mut sent: Object,
         moment: &mut Moment,
     ) -> Result<u64, Response> {
-        let kind = work.kind;
+        let kind = work.kind.of(&sent);
         may_write(kind, &sent, moment)?;
         on_the_wire(kind, &mut sent);
         if let Some(message) = body::problem(kind, &sent, Write::Create) {
             return Err(Response::invalid_body(&message));
         }
-        sent.retain(|_, value| !value.is_null());
+        let is_nothing = |name: &str, value: &Value| {
+            value.is_null() || kind.fields.get(name).is_some_and(|field| is_cleared(field, value))
+        };
+        sent.retain(|name, value| !is_nothing(name, value));
         let everything = |_: &str| true;
         if let Some(message) = kind.rules.iter().find_map(|rule| broken(rule, &sent, &everything)) {
             return Err(Response::invalid_body(&message));
@@ -129,7 +134,7 @@ impl Store {
         sent: &Object,
         moment: &mut Moment,
     ) -> Result<u64, Response> {
-        let kind = work.kind;
+        let kind = work.kind.of(sent);
         let domain = self.domain().to_owned();
         let mut object = sent.clone();
         drop_nulls(&mut object);
@@ -167,8 +172,8 @@ impl Store {
         mut sent: Object,
         moment: &mut Moment,
     ) -> Result<Response, Response> {
-        let kind = work.kind;
         let number = self.wanted(work, handle)?;
+        let kind = work.kind.of(&self.row(&work.collection, number).object);
         may_write(kind, &sent, moment)?;
         on_the_wire(kind, &mut sent);
         let live = &self.row(&work.collection, number).object;
@@ -204,20 +209,30 @@ impl Store {
         fill::fill_in_read_only(&kind.fields, &mut object, &sent, &mut source);
         for field in kind.fields.iter().filter(|field| field.server.renewed) {
             let mut source = Source { domain: &domain, moment };
-            if let Some(value) = fill::value(&field.server.fills, &sent, &object, &mut source) {
+            if let (Some(Value::Object(inner)), Type::Object) = (object.get_mut(&field.name), field.holds) {
+                fill::fill_in(&field.fields, None, inner, &sent, &mut source);
+            } else if let Some(value) = fill::value(&field.server.fills, &sent, &object, &mut source) {
                 object.insert(field.name.clone(), value);
             }
         }
         *self.object_mut(&work.collection, number) = object;
         self.end_exclusive(work, number);
-        Ok(Response::written(200, Some(self.show(work, number, Answer::Update, moment))))
+        Ok(Response::written(
+            kind.server.answers.update.status.unwrap_or(200),
+            Some(self.show(work, number, Answer::Update, moment)),
+        ))
     }
 
     fn delete(&mut self, work: &Work, handle: Option<&str>, parent: Option<&str>) -> Result<Response, Response> {
+        let answer = &work.kind.server.answers.delete;
+        let status = answer.status.unwrap_or(204);
         // What is gone already is deleted: the published description has no 404 for these deletes, but for reads and
         // for the deletes of other kinds (operations.json of the API facts).
         let Ok(number) = self.wanted(work, handle) else {
-            return Ok(Response { is_write: false, ..Response::written(204, None) });
+            if answer.missing {
+                return Err(Response::declared(404, &work.kind.server.missing));
+            }
+            return Ok(Response { is_write: false, ..Response::written(status, None) });
         };
         let object = &self.row(&work.collection, number).object;
         let mut protected = work.kind.server.protected.iter().filter(|protected| protected.when.fits(object));
@@ -236,7 +251,7 @@ impl Store {
         if work.parent.is_none() {
             self.remove_dependants(work.kind, &handle, &object);
         }
-        Ok(Response::written(204, None))
+        Ok(Response::written(status, None))
     }
 
     /// Ends the flags that an object has and only one may have in all others.

@@ -14,7 +14,7 @@ use crate::kinds::server::Answer;
 #[must_use]
 pub fn shown(store: &Store, kind: &Kind, object: &Map<String, Value>, answer: Answer, moment: &Moment) -> Value {
     let mut view = Map::new();
-    for field in &kind.fields {
+    for field in &kind.of(object).fields {
         let server = &field.server;
         if !is_shown(field, answer) || !server.shown_when.fits(object) || !moment.may(&server.read_scopes) {
             continue;
@@ -24,12 +24,13 @@ pub fn shown(store: &Store, kind: &Kind, object: &Map<String, Value>, answer: An
             store.handle_of(&link.kind, &link.field, wanted).map(Value::String)
         });
         let Some(value) = computed.or_else(|| object.get(&field.name).cloned()) else { continue };
-        let value = match value {
-            Value::Object(mut inner) if field.holds == Type::Object => {
+        let value = match (value, &server.shown_as) {
+            (_, Some(text)) => Value::String(text.clone()),
+            (Value::Object(mut inner), None) if field.holds == Type::Object => {
                 hide(&field.fields, &mut inner, answer);
                 Value::Object(inner)
             }
-            value => value,
+            (value, None) => value,
         };
         if let Some(mirror) = &server.mirror {
             match &value {
@@ -63,6 +64,9 @@ fn hide(fields: &Fields, object: &mut Map<String, Value>, answer: Answer) {
     for field in fields {
         if !is_shown(field, answer) {
             object.shift_remove(&field.name);
+        }
+        if let (Some(value), Some(text)) = (object.get_mut(&field.name), &field.server.shown_as) {
+            *value = Value::String(text.clone());
         }
         if let Some(Value::Object(inner)) = object.get_mut(&field.name) {
             hide(&field.fields, inner, answer);

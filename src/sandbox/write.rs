@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::exchange::{Moment, Response};
 use super::store::Object;
-use crate::kinds::kind::{Kind, Rule, Type};
+use crate::kinds::kind::{Field, Kind, Rule, Type};
 
 pub(super) fn may_write(kind: &Kind, sent: &Object, moment: &Moment) -> Result<(), Response> {
     let refused =
@@ -38,7 +38,12 @@ pub(super) fn on_the_wire(kind: &Kind, sent: &mut Object) {
 /// else is replaced.
 pub(super) fn merge(kind: &Kind, object: &mut Object, sent: &Object) {
     for (name, value) in sent {
-        let field = kind.fields.get(name).filter(|field| field.merge);
+        let declared = kind.fields.get(name);
+        let field = declared.filter(|field| field.merge);
+        if declared.is_some_and(|field| is_cleared(field, value)) {
+            object.shift_remove(name);
+            continue;
+        }
         match (field, value, object.get_mut(name)) {
             (_, Value::Null, _) => {
                 object.shift_remove(name);
@@ -56,8 +61,34 @@ pub(super) fn merge(kind: &Kind, object: &mut Object, sent: &Object) {
                 }
             }
             (_, value, _) => {
-                object.insert(name.clone(), without_nulls(value));
+                let mut value = without_nulls(value);
+                if let (Some(declared), Value::Object(new), Some(Value::Object(old))) =
+                    (declared, &mut value, object.get(name))
+                {
+                    keep(declared, new, old);
+                }
+                object.insert(name.clone(), value);
             }
+        }
+    }
+    let is_lost = |with: &String| sent.contains_key(with);
+    for field in kind.fields.iter().filter(|field| field.lost_with.as_ref().is_some_and(is_lost)) {
+        if !sent.contains_key(&field.name) {
+            object.shift_remove(&field.name);
+        }
+    }
+}
+
+/// Tells whether a value takes its field away.
+pub(super) fn is_cleared(field: &Field, value: &Value) -> bool {
+    field.empty_clears && value.as_array().is_some_and(Vec::is_empty)
+}
+
+/// Keeps the members of a replaced object that stay where they are not sent.
+fn keep(field: &Field, new: &mut Object, old: &Object) {
+    for member in field.fields.iter().filter(|member| member.server.kept) {
+        if let (false, Some(value)) = (new.contains_key(&member.name), old.get(&member.name)) {
+            new.insert(member.name.clone(), value.clone());
         }
     }
 }
