@@ -60,7 +60,7 @@ fn every_kind_has_its_list_of_properties() {
 #[test]
 fn what_a_declaration_names_exists() {
     for kind in Registry::builtin() {
-        let is_field = |name: &String| kind.fields.get(name).is_some();
+        let is_field = |name: &String| is_declared(kind, name);
         for identity in &kind.identity {
             assert!(identity.fields.iter().all(is_field), "{}: identity", kind.name);
         }
@@ -70,6 +70,8 @@ fn what_a_declaration_names_exists() {
             let named = [&rule.exactly_one, &rule.at_most_one, &rule.empty, &rule.ignored];
             assert!(named.into_iter().flatten().all(is_field), "{}: {}", kind.name, rule.because);
         }
-        assert!(kind.singleton != kind.list.is_some(), "{}: a singleton or a list", kind.name);
+        let ways = [kind.singleton, kind.list.is_some(), kind.keys.is_some()];
+        assert_eq!(ways.iter().filter(|is| **is).count(), 1, "{}: a singleton, a list or fixed names", kind.name);
+        assert!(kind.keys.iter().all(|keys| is_field(&keys.field)), "{}: keys", kind.name);
     }
 }

@@ -9,16 +9,13 @@ use crate::kinds::Registry;
 use crate::text::{did_you_mean, one_of};
 
 /// Kinds of the Deploy CLI that have no declaration here.
-pub const OTHER_KINDS: [&str; 37] = [
+pub const OTHER_KINDS: [&str; 33] = [
     "actions",
     "actionModules",
     "attackProtection",
     "branding",
     "connectionProfiles",
-    "connections",
-    "databases",
     "emailProvider",
-    "emailTemplates",
     "eventStreams",
     "flowVaultConnections",
     "flows",
@@ -38,7 +35,6 @@ pub const OTHER_KINDS: [&str; 37] = [
     "prompts",
     "rateLimitPolicies",
     "riskAssessment",
-    "roles",
     "rules",
     "rulesConfigs",
     "selfServiceProfiles",

@@ -8,7 +8,7 @@ mod shape;
 
 use serde_json::{Map, Value};
 
-use super::kind::{Field, Fields, Kind, Rule, Type};
+use super::kind::{Field, Fields, Kind, Rule, Type, value_of};
 use crate::error::{Problem, Problems};
 use crate::secret::MASK;
 use crate::tenant::{Object, identity_of};
@@ -237,22 +237,23 @@ impl Checker<'_> {
             return;
         }
         let given = |names: &[String]| -> Vec<String> {
-            names.iter().filter(|name| value.get(*name).is_some_and(|value| !value.is_null())).cloned().collect()
+            names.iter().filter(|name| value_of(value, name).is_some_and(|value| !value.is_null())).cloned().collect()
         };
         let one = given(&rule.exactly_one);
         if !rule.exactly_one.is_empty() && one.is_empty() {
-            let what = format!("needs {}: {}", one_of(&rule.exactly_one), rule.because);
+            let what = format!("needs {}: {}", one_of(&labels(&rule.exactly_one)), rule.because);
             self.error("", what, None);
         }
         let most = given(&rule.at_most_one);
         for several in [one, most].into_iter().filter(|names| names.len() > 1) {
-            let what = format!("can't stand beside `{}`: {}", several[0], rule.because);
-            let at = format!("/{}", escape(&several[1]));
-            let problem = Problem::error(self.message(&at, what)).hint(format!("remove one of {}", one_of(&several)));
+            let labels = labels(&several);
+            let what = format!("can't stand beside `{}`: {}", labels[0], rule.because);
+            let at = pointer_of(&several[1]);
+            let problem = Problem::error(self.message(&at, what)).hint(format!("remove one of {}", one_of(&labels)));
             self.say_of_key(problem, &at);
         }
         for name in &rule.empty {
-            let is_empty = match value.get(name) {
+            let is_empty = match value_of(value, name) {
                 None | Some(Value::Null) => true,
                 Some(Value::Array(items)) => items.is_empty(),
                 Some(Value::Object(members)) => members.is_empty(),
@@ -260,10 +261,20 @@ impl Checker<'_> {
                 Some(_) => false,
             };
             if !is_empty {
-                self.error(&format!("/{}", escape(name)), format!("must be empty: {}", rule.because), None);
+                self.error(&pointer_of(name), format!("must be empty: {}", rule.because), None);
             }
         }
     }
+}
+
+/// Gives the JSON Pointer of a field that a rule names.
+fn pointer_of(name: &str) -> String {
+    if name.starts_with('/') { name.to_owned() } else { format!("/{}", escape(name)) }
+}
+
+/// Writes the fields that a rule names the way people do.
+fn labels(names: &[String]) -> Vec<String> {
+    names.iter().map(|name| label(&pointer_of(name))).collect()
 }
 
 #[cfg(test)]

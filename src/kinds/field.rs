@@ -168,6 +168,9 @@ pub struct Field {
     /// What it refers to.
     #[serde(default, rename = "ref")]
     pub reference: Option<Reference>,
+    /// The reference does not order the kinds: only the objects that have it.
+    #[serde(default)]
+    pub unordered: bool,
     /// Its text stands in a file of its own.
     #[serde(default)]
     pub file: Option<Companion>,

@@ -276,11 +276,14 @@ impl Condition {
     /// Tells whether an object fits. Names with a leading slash are JSON Pointers.
     #[must_use]
     pub fn fits(&self, object: &Map<String, Value>) -> bool {
-        self.0.iter().all(|(name, wanted)| {
-            let found = if name.starts_with('/') { at(object, name) } else { object.get(name) };
-            wanted.0.contains(found.unwrap_or(&Value::Null))
-        })
+        self.0.iter().all(|(name, wanted)| wanted.0.contains(value_of(object, name).unwrap_or(&Value::Null)))
     }
+}
+
+/// Finds the value of a field; a name with a leading slash is a JSON Pointer.
+#[must_use]
+pub fn value_of<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    if name.starts_with('/') { at(object, name) } else { object.get(name) }
 }
 
 /// Finds the value at a JSON Pointer (RFC 6901) in an object.
@@ -291,7 +294,7 @@ pub fn at<'a>(object: &'a Map<String, Value>, pointer: &str) -> Option<&'a Value
     object.get(&unescape(name))?.pointer(rest)
 }
 
-/// What must hold between the fields of an object.
+/// What must hold between the fields of an object. A field of a field is named by its JSON Pointer.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
@@ -321,7 +324,7 @@ impl Rule {
     /// Tells whether the rule holds for an object.
     #[must_use]
     pub fn holds(&self, object: &Map<String, Value>) -> bool {
-        let is_given = |name: &String| object.get(name).is_some_and(|value| !value.is_null());
+        let is_given = |name: &String| value_of(object, name).is_some_and(|value| !value.is_null());
         self.when.fits(object) && self.given.iter().all(is_given)
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod child;
+mod element;
 pub mod field;
 mod format;
 pub mod kind;
@@ -43,7 +44,7 @@ impl Registry {
     /// Says what is wrong with a declaration, or which kinds refer to each other in a circle.
     pub fn parse(json: &str) -> Result<Self, String> {
         let kinds: Vec<Kind> = serde_json::from_str(json).map_err(|error| error.to_string())?;
-        let kinds = variants::resolved(kinds)?;
+        let kinds = variants::resolved(element::resolved(kinds))?;
         let levels = order::levels(&kinds)?;
         Ok(Self { kinds, levels })
     }

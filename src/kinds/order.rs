@@ -12,7 +12,8 @@ use super::kind::{Field, Fields, Kind, Reference};
 
 /// Sorts kinds into levels: each kind comes after all that it refers to.
 ///
-/// References of a kind to itself, read-only and deferred fields (`update_only`, `child`) do not count.
+/// References of a kind to itself, read-only, deferred (`update_only`, `child`) and `unordered` fields do not
+/// count.
 ///
 /// # Errors
 /// Names the kinds of a cycle.
@@ -38,13 +39,17 @@ pub fn levels(kinds: &[Kind]) -> Result<Vec<Vec<usize>>, String> {
 
 fn requirements(kinds: &[Kind], kind: &Kind) -> Vec<usize> {
     let mut names: Vec<&str> = kind.after.iter().map(String::as_str).collect();
-    names.extend(referred(kind, |field| !field.read_only && !field.update_only && field.child.is_none()));
+    names.extend(referred(kind, is_ordered));
     kinds
         .iter()
         .enumerate()
         .filter(|(_, other)| other.name != kind.name && names.contains(&other.name.as_str()))
         .map(|(at, _)| at)
         .collect()
+}
+
+fn is_ordered(field: &Field) -> bool {
+    !field.read_only && !field.update_only && !field.unordered && field.child.is_none()
 }
 
 /// Names the kinds that fields of a kind refer to, in all its variants.

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::Deserializer;
 use serde_json::Value;
 
-use super::kind::{Condition, Kind, Method, Rule};
+use super::kind::{ChildCall, Condition, Endpoint, Fields, Kind, List, Method, Rule};
 
 /// Facts about a kind that only the sandbox needs.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -24,9 +24,6 @@ pub struct ServerKind {
     /// What is answered for an unknown handle, with status 404.
     #[serde(default)]
     pub missing: Refusal,
-    /// How operations are answered that are answered in another way than most.
-    #[serde(default)]
-    pub answers: Answers,
     /// A field whose value may stand in a path instead of the handle.
     #[serde(default)]
     pub also_by: Option<String>,
@@ -37,6 +34,20 @@ pub struct ServerKind {
     /// values, also separated by commas, mean any of them.
     #[serde(default)]
     pub filters: BTreeMap<String, String>,
+    /// Query parameters of the list that pick objects, each with the field whose text holds what is
+    /// searched, in any case.
+    #[serde(default)]
+    pub searches: BTreeMap<String, String>,
+    /// How operations are answered that are answered in another way than most.
+    #[serde(default)]
+    pub answers: Answers,
+    /// Fields that only the sandbox serves.
+    #[serde(default)]
+    pub fields: Fields,
+    /// Of a kind in `children`: its list has objects of another kind, those with an element that refers to
+    /// the parent.
+    #[serde(default)]
+    pub holders: Option<Holders>,
     /// Objects that are not the user's: what may be done with them.
     #[serde(default)]
     pub protected: Vec<Protected>,
@@ -54,36 +65,21 @@ pub struct ServerKind {
     /// A child can't be deleted while its parent names it; with this refusal, status 400.
     #[serde(default)]
     pub held: Option<Refusal>,
+    /// How an object is replaced whole, beside its update.
+    #[serde(default)]
+    pub replace: Option<Endpoint>,
     /// Operations beside the five of every kind.
     #[serde(default)]
     pub actions: Vec<Action>,
-}
-
-/// Answers that are not like most.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Answers {
-    /// To a create; 201 without it.
+    /// The kind whose endpoints serve this one too; the objects of both are kept together.
     #[serde(default)]
-    pub create: Reply,
-    /// To an update; 200 without it.
+    pub served_by: Option<String>,
+    /// Objects that are not taken, by a create or an update.
     #[serde(default)]
-    pub update: Reply,
-    /// To a delete; 204 without it.
+    pub refused: Vec<Refused>,
+    /// What the parent must have, for a child to be made below it and for its seed to be planted.
     #[serde(default)]
-    pub delete: Reply,
-}
-
-/// How one operation is answered.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reply {
-    /// The status.
-    #[serde(default)]
-    pub status: Option<u16>,
-    /// What is not there is refused; a delete of it is answered like any other without it.
-    #[serde(default)]
-    pub missing: bool,
+    pub below: Option<Needs>,
 }
 
 /// Facts about a field that only the sandbox needs.
@@ -125,20 +121,140 @@ pub struct ServerField {
     /// It is computed: the handle of the object of a kind that names this one.
     #[serde(default)]
     pub backlink: Option<Backlink>,
-    /// An update fills it in anew; of an object that the update replaced, its missing members.
+    /// An update fills it in anew; a member of an object that an update replaces, where it was not sent.
     #[serde(default)]
     pub renewed: bool,
-    /// A member that stays as it was where an update replaces the object around it without it; only a create
-    /// requires it.
+    /// What an update fills in anew in the place of `fills`.
+    #[serde(default)]
+    pub renews: Vec<Fill>,
+    /// A member that stays as it is when an update replaces the object around it and does not send it.
     #[serde(default)]
     pub kept: bool,
+    /// A null inside it is a value that is kept.
+    #[serde(default)]
+    pub keeps_nulls: bool,
+    /// Where it was not sent, it is made of the members beside it that are true.
+    #[serde(default)]
+    pub collects: Option<Collects>,
     /// The text that answers have in its place.
     #[serde(default)]
     pub shown_as: Option<String>,
+    /// It is shown from what a member refers to.
+    #[serde(default)]
+    pub joined: Option<Joined>,
+    /// What answers show where the object has none.
+    #[serde(default)]
+    pub absent: BTreeMap<Answer, Value>,
+    /// Of a `child` field: what a kind's `server` says, of its elements.
+    #[serde(default)]
+    pub elements: Option<Box<ServerKind>>,
+    /// Of a `child` field: how one element is read.
+    #[serde(default)]
+    pub get: Option<Endpoint>,
+    /// Of a `child` field: further endpoints of the same elements.
+    #[serde(default)]
+    pub also: Vec<Endpoints>,
+    /// Of a `child` field: its elements as objects of a kind of their own.
+    #[serde(skip)]
+    pub element: Option<Box<Kind>>,
+}
+
+/// A value that answers show from an object of another kind, or from an element of one's set: that to
+/// which a member refers.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Joined {
+    /// The member that refers; without it the element's own handle, or what it `names`.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// The field there, or a JSON Pointer; without it the members that are declared here.
+    #[serde(default)]
+    pub field: Option<String>,
+}
+
+/// Endpoints of a field's elements beside those of `child`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoints {
+    /// How they are listed.
+    #[serde(default)]
+    pub list: Option<List>,
+    /// The list has the elements that fit.
+    #[serde(default)]
+    pub only: Condition,
+    /// How one is read.
+    #[serde(default)]
+    pub get: Option<Endpoint>,
+    /// How elements are added.
+    #[serde(default)]
+    pub add: Option<ChildCall>,
+    /// How elements are changed.
+    #[serde(default)]
+    pub change: Option<ChildCall>,
+    /// How elements are removed.
+    #[serde(default)]
+    pub remove: Option<ChildCall>,
+    /// How all elements are replaced.
+    #[serde(default)]
+    pub put: Option<ChildCall>,
+}
+
+/// Answers that are not like most.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answers {
+    /// To a create, or to added elements; 201 with the object without it.
+    #[serde(default)]
+    pub create: Reply,
+    /// To an update, or to changed elements; 200 with the object without it.
+    #[serde(default)]
+    pub update: Reply,
+    /// To a delete, or to removed elements; 204 without it.
+    #[serde(default)]
+    pub delete: Reply,
+    /// To replaced elements; 200 with their list without it.
+    #[serde(default)]
+    pub replace: Reply,
+}
+
+/// How one operation is answered.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reply {
+    /// The status.
+    #[serde(default)]
+    pub status: Option<u16>,
+    /// The body.
+    #[serde(default)]
+    pub body: Option<Value>,
+    /// What is not there is refused; a delete of it is answered like any other without it.
+    #[serde(default)]
+    pub missing: bool,
+}
+
+/// The objects of a kind that hold an element which refers to a given object.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Holders {
+    /// The kind.
+    pub kind: String,
+    /// Its `child` field.
+    pub field: String,
+}
+
+/// A value that is made of the members of an object that are true.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Collects {
+    /// What each member brings, in order.
+    pub of: serde_json::Map<String, Value>,
+    /// The text between the parts of one text; without it the value is a list.
+    #[serde(default)]
+    pub joined: Option<String>,
 }
 
 /// The answers of which some show a field and some do not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Answer {
     /// Of a create.
@@ -160,16 +276,39 @@ pub struct Fill {
     /// What must have been sent, or be there by then; always without it.
     #[serde(default)]
     pub when: Condition,
+    /// The fields that must have been sent with it.
+    #[serde(default)]
+    pub given: Vec<String>,
     /// The value as it is, null included; nothing is filled in without it and `make`.
     #[serde(default, deserialize_with = "present")]
     pub value: Option<Value>,
     /// The value, its texts being templates.
     #[serde(default)]
     pub make: Option<Value>,
+    /// The field beside it, or the JSON Pointer, that has the value; nothing is filled in where it is missing.
+    #[serde(default)]
+    pub from: Option<String>,
 }
 
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
+}
+
+/// Objects that are not taken.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refused {
+    /// The objects that fit.
+    #[serde(default)]
+    pub when: Condition,
+    /// The fields that they must have too.
+    #[serde(default)]
+    pub given: Vec<String>,
+    /// `errorCode`; that of a body that is not valid without it.
+    #[serde(default)]
+    pub code: Option<String>,
+    /// `message`; the status is 400.
+    pub message: String,
 }
 
 /// A refusal in the words of the API.
@@ -280,6 +419,9 @@ pub struct Action {
     /// What the object gets; the first case that fits counts.
     #[serde(default)]
     pub set: BTreeMap<String, Vec<Fill>>,
+    /// Flags that move on by one among the objects beside a created one, which gets the first.
+    #[serde(default)]
+    pub moves: Vec<String>,
     /// The answer, a template; the object without it. A member `{object}` stands for the object.
     #[serde(default)]
     pub answer: Option<Value>,
@@ -294,7 +436,7 @@ impl Action {
     }
 }
 
-/// What an object must have for an action.
+/// What an object must have for an action, or for a child.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Needs {

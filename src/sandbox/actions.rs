@@ -29,9 +29,12 @@ impl Store {
             None if action.creates => {
                 let mut object = sent.clone();
                 set(action, &mut object, &mut Source { domain: &domain, moment });
-                self.made(work, None, &object, moment)?
+                self.move_flags(work, action);
+                self.made(work, work.above.clone(), &object, moment)?
             }
-            None => return self.act_on_nothing(work, action, &sent, &mut Source { domain: &domain, moment }),
+            None => {
+                return self.act_on_nothing(work, action, &sent, &mut Source { domain: &domain, moment });
+            }
         };
         let mut object = self.row(&work.collection, number).object.clone();
         if let Some(needs) = action.needs.as_ref().filter(|needs| !needs.live.fits(&object)) {
@@ -49,6 +52,24 @@ impl Store {
         };
         let is_write = !action.set.is_empty() || action.creates;
         Ok(Response { is_write, ..Response::read(action.status, answer) })
+    }
+
+    /// Moves the flags on among the objects side by side; the object with the last one goes.
+    fn move_flags(&mut self, work: &Work, action: &Action) {
+        let mut gone = Vec::new();
+        for row in self.rows_of_mut(&work.collection).filter(|row| row.parent == work.above) {
+            let Some(at) = action.moves.iter().position(|flag| row.object.contains_key(flag)) else { continue };
+            let flag = row.object.shift_remove(&action.moves[at]);
+            match (action.moves.get(at + 1), flag) {
+                (Some(next), Some(flag)) => {
+                    row.object.insert(next.clone(), flag);
+                }
+                _ => gone.push(row.number),
+            }
+        }
+        for number in gone {
+            self.remove(&work.collection, number);
+        }
     }
 
     /// Answers an action that found no object.
@@ -85,6 +106,9 @@ impl Store {
     ) -> Result<Option<u64>, Response> {
         if handle.is_some() {
             return self.wanted(work, handle).map(Some);
+        }
+        if !action.moves.is_empty() {
+            return Ok(None);
         }
         let mut rows = self.rows_of(&work.collection);
         let Some(field) = &action.by else {

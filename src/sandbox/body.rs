@@ -110,7 +110,8 @@ fn inside(field: &Field, members: &Map<String, Value>, path: &str, write: Write)
     }
     field.fields.iter().find_map(|member| {
         let value = members.get(&member.name)?;
-        wrong(member, value, &format!("{path}.{}", member.name), write, field.merge)
+        let may_be_null = field.merge || field.server.keeps_nulls;
+        wrong(member, value, &format!("{path}.{}", member.name), write, may_be_null)
     })
 }
 

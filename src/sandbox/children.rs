@@ -29,12 +29,12 @@ pub(super) fn take(
             continue;
         };
         let id = child.id.as_deref().unwrap_or("id");
-        let work = Work { kind: child, parent: Some(kind), collection: name_of(child, Some(kind)) };
+        let work = Work { kind: child, parent: Some(kind), collection: name_of(child, Some(kind)), above: None };
         for item in items {
             let Value::Object(sent) = item else { continue };
             let number = match sent.get(id).and_then(Value::as_str) {
                 Some(known) => store
-                    .find(&work.collection, child, known)
+                    .find(&work.collection, child, Some(handle), known)
                     .ok_or_else(|| Response::declared(404, &child.server.missing))?,
                 None => store.create(&work, Some(handle.to_owned()), sent.clone(), moment)?,
             };

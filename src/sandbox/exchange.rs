@@ -49,18 +49,27 @@ impl Request {
     /// # Errors
     /// Gives the API's refusal of anything else.
     pub fn object(&self) -> Result<Map<String, Value>, Response> {
-        if self.body.is_empty() {
-            return Ok(Map::new());
-        }
-        match serde_json::from_slice(&self.body) {
-            Ok(Value::Object(body)) => Ok(body),
-            Ok(other) => Err(Response::invalid_body(&format!(
+        match self.json()? {
+            None => Ok(Map::new()),
+            Some(Value::Object(body)) => Ok(body),
+            Some(other) => Err(Response::invalid_body(&format!(
                 "Payload validation error: 'Expected type object but found type {}'.",
                 type_name(&other)
             ))),
-            // Not recorded: the words are those of the API's web framework (hapi).
-            Err(_) => Err(Response::refused(400, "Bad Request", None, "Invalid request payload JSON format")),
         }
+    }
+
+    /// Reads the body as JSON; none where it is empty.
+    ///
+    /// # Errors
+    /// Gives the API's refusal of what is no JSON.
+    pub fn json(&self) -> Result<Option<Value>, Response> {
+        if self.body.is_empty() {
+            return Ok(None);
+        }
+        // Not recorded: the words are those of the API's web framework (hapi).
+        let refused = |_| Response::refused(400, "Bad Request", None, "Invalid request payload JSON format");
+        serde_json::from_slice(&self.body).map(Some).map_err(refused)
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::exchange::Moment;
-use crate::kinds::kind::{Fields, Type};
+use crate::kinds::kind::{Field, Fields, Kind, Type, value_of};
 use crate::kinds::server::Fill;
 
 const ALNUM: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -43,8 +43,9 @@ pub fn fill_in(
     let order = fields.iter().filter(|field| Some(field.name.as_str()) == first);
     for field in order.chain(fields.iter().filter(|field| Some(field.name.as_str()) != first)) {
         match object.get_mut(&field.name) {
-            None => {
-                if let Some(value) = value(&field.server.fills, sent, object, source) {
+            // A null is left only where it is kept as a value.
+            None | Some(Value::Null) => {
+                if let Some(value) = filled(field, sent, object, source) {
                     object.insert(field.name.clone(), value);
                 }
             }
@@ -79,6 +80,64 @@ pub fn fill_in_read_only(
     }
 }
 
+/// Brings back what an object that an update replaced keeps, and fills in anew what the API fills in there.
+pub fn fill_in_replaced(
+    kind: &Kind,
+    object: &mut Map<String, Value>,
+    was: &Map<String, Value>,
+    sent: &Map<String, Value>,
+    source: &mut Source,
+) {
+    let whole = object.clone();
+    for field in kind.fields.iter().filter(|field| !field.merge && sent.contains_key(&field.name)) {
+        if let (Some(Value::Object(inner)), Some(Value::Object(was))) =
+            (object.get_mut(&field.name), was.get(&field.name))
+        {
+            restore(&field.fields, inner, Some(was), &whole, source);
+        }
+    }
+}
+
+fn restore(
+    fields: &Fields,
+    object: &mut Map<String, Value>,
+    was: Option<&Map<String, Value>>,
+    whole: &Map<String, Value>,
+    source: &mut Source,
+) {
+    for field in fields {
+        let before = was.and_then(|was| was.get(&field.name));
+        match object.get_mut(&field.name) {
+            None | Some(Value::Null) => {
+                let kept = before.filter(|_| field.server.kept).cloned();
+                let value = kept.or_else(|| match field.server.renews.as_slice() {
+                    [] if field.server.renewed => filled(field, whole, object, source),
+                    fills => value(fills, whole, object, source),
+                });
+                if let Some(value) = value {
+                    object.insert(field.name.clone(), value);
+                }
+            }
+            Some(Value::Object(inner)) if field.holds == Type::Object => {
+                restore(&field.fields, inner, before.and_then(Value::as_object), whole, source);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// Gives what the API makes of a field that was not sent.
+fn filled(field: &Field, sent: &Map<String, Value>, object: &Map<String, Value>, source: &mut Source) -> Option<Value> {
+    let Some(collects) = &field.server.collects else {
+        return value(&field.server.fills, sent, object, source);
+    };
+    let is_on = |name: &String| object.get(name) == Some(&Value::Bool(true));
+    let parts = collects.of.iter().filter(|(name, _)| is_on(name)).map(|(_, part)| part);
+    let Some(between) = &collects.joined else { return Some(parts.cloned().collect()) };
+    let parts: Vec<&str> = parts.filter_map(Value::as_str).collect();
+    Some(Value::String(parts.join(between)))
+}
+
 /// Gives the value of the first case that fits.
 pub fn value(
     fills: &[Fill],
@@ -86,8 +145,10 @@ pub fn value(
     object: &Map<String, Value>,
     source: &mut Source,
 ) -> Option<Value> {
-    let fill = fills.iter().find(|fill| fill.when.fits(sent))?;
-    fill.value.clone().or_else(|| fill.make.as_ref().map(|template| make(template, object, source)))
+    let is_there = |name: &String| value_of(sent, name).is_some_and(|value| !value.is_null());
+    let fill = fills.iter().find(|fill| fill.when.fits(sent) && fill.given.iter().all(is_there))?;
+    let made = fill.value.clone().or_else(|| fill.make.as_ref().map(|template| make(template, object, source)));
+    made.or_else(|| value_of(object, fill.from.as_deref()?).cloned())
 }
 
 /// Replaces the parts of all texts of a template.
@@ -121,7 +182,7 @@ pub fn text_of(template: &str, object: &Map<String, Value>, source: &mut Source)
 }
 
 fn part_of(part: &str, object: &Map<String, Value>, source: &mut Source) -> String {
-    let field = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let field = |name: &str| value_of(object, name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (function, argument) = part.split_once(':').unwrap_or((part, ""));
     let mut random = |letters: &[u8], length: usize| {
         let mut bytes = vec![0; length];

@@ -33,6 +33,11 @@ pub fn matching<'a>(kind: &Kind, rows: Vec<Row<'a>>, request: &Request) -> Vec<R
             rows.retain(|(_, object)| wanted.contains(&text_of(object.get(field)).as_str()));
         }
     }
+    for (parameter, field) in &kind.server.searches {
+        if let Some(wanted) = request.parameter(parameter).map(str::to_lowercase) {
+            rows.retain(|(_, object)| text_of(object.get(field)).to_lowercase().contains(&wanted));
+        }
+    }
     if let Some(search) = request.parameter("q") {
         rows.retain(|(_, object)| search.split(" AND ").all(|term| is_found(object, term)));
     }
@@ -84,8 +89,13 @@ pub fn page(
     let page = number(request, "page", usize::MAX, 0)?.unwrap_or(0);
     let mut shown = |rows: &[Row]| rows.iter().map(|(_, object)| show(object)).collect::<Vec<Value>>();
     let is_bare = matches!(list.paging.as_slice(), [Paging::None]);
+    let is_forward = matches!(list.paging.as_slice(), [Paging::Checkpoint]);
     // Where both are sent, `take` wins (recorded for client grants).
-    if take.is_some() || request.parameter("from").is_some() || (is_bare && request.parameter("q").is_some()) {
+    if is_forward
+        || take.is_some()
+        || request.parameter("from").is_some()
+        || (is_bare && request.parameter("q").is_some())
+    {
         return Ok(checkpoint(list, rows, take.unwrap_or(50.min(list.size)), request.parameter("from"), shown));
     }
     if is_bare {

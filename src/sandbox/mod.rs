@@ -5,7 +5,8 @@
 //!
 //! ```text
 //!   http ──▶ oauth (who asks?) ──▶ router (what is meant?) ──▶ operations ──▶ store
-//!                                                            │ actions, body, write, fill, children, list, view
+//!                                                            │ actions, elements, template, links,
+//!                                                            │ body, write, fill, children, list, view
 //! ```
 //!
 //! Its independent witnesses are recorded exchanges of real tenants, replayed against it, and the
@@ -15,10 +16,12 @@ mod actions;
 mod assertion;
 pub mod body;
 mod children;
+mod elements;
 pub mod exchange;
 pub mod fill;
 pub mod http;
 pub mod keys;
+mod links;
 pub mod list;
 pub mod oauth;
 pub mod operations;
@@ -26,6 +29,7 @@ pub mod router;
 pub mod seed;
 pub mod state;
 pub mod store;
+mod template;
 pub mod tls;
 pub mod view;
 mod write;

@@ -4,6 +4,8 @@
 //! declarations and names no kind. Operations beside the five of every kind are in `actions`; tokens
 //! are `oauth`'s business, sockets and files `http`'s and `state`'s.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use super::body::{self, Write};
@@ -11,44 +13,69 @@ use super::exchange::{Moment, Request, Response};
 use super::fill::{self, Source};
 use super::router::{Operation, Route};
 use super::store::{Object, Store, name_of};
-use super::write::{broken, drop_nulls, forbidden, is_cleared, may_write, merge, on_the_wire};
-use super::{children, list, view};
-use crate::kinds::kind::{Kind, List, Type};
-use crate::kinds::server::Answer;
+use super::write::{broken, drop_nulls, forbidden, is_cleared, may_write, merge, on_the_wire, refused};
+use super::{children, list, store, view};
+use crate::kinds::kind::{Condition, Kind, List};
+use crate::kinds::server::{Answer, Reply};
 
 /// Carries a routed request out.
 pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut Moment) -> Response {
-    let work = Work { kind: route.kind, parent: route.parent, collection: name_of(route.kind, route.parent) };
+    let mut work =
+        Work { kind: route.kind, parent: route.parent, collection: name_of(route.kind, route.parent), above: None };
     let mut variables = route.variables.clone();
+    let names = route.parent.into_iter().chain([route.kind]).zip(&variables);
+    if let Some(refusal) = names.into_iter().find_map(|(kind, name)| unknown_name(kind, name)) {
+        return refusal;
+    }
     let parent = if let Some(kind) = route.parent.filter(|_| !variables.is_empty()) {
-        match store.find(&kind.name, kind, &variables.remove(0)) {
-            Some(number) => Some(store.handle_at(&kind.name, kind, number)),
+        let above = name_of(kind, None);
+        match store.find(&above, kind, None, &variables.remove(0)) {
+            Some(number) => Some(store.handle_at(&above, kind, number)),
             None => return Response::declared(404, &kind.server.missing),
         }
     } else {
         None
     };
+    work.above.clone_from(&parent);
     let own = variables.pop();
-    if let (Some(parent), Some(own)) = (&parent, &own) {
-        let number = store.find(&work.collection, work.kind, own);
-        if number.is_some_and(|number| store.row(&work.collection, number).parent.as_ref() != Some(parent)) {
-            return Response::declared(404, &work.kind.server.missing);
-        }
-    }
+    let own = own.as_deref();
+    let answers = &work.kind.server.answers;
     let done = match route.operation {
-        Operation::List(list) => store.list(&work, list, parent.as_deref(), request, moment),
-        Operation::Get => store.get(&work, own.as_deref(), request, moment),
-        Operation::Create => {
-            request.object().and_then(|sent| store.create(&work, parent, sent, moment)).map(|number| {
-                let status = route.kind.server.answers.create.status.unwrap_or(201);
-                Response::written(status, Some(store.show(&work, number, Answer::Create, moment)))
-            })
-        }
-        Operation::Update => request.object().and_then(|sent| store.update(&work, own.as_deref(), sent, moment)),
-        Operation::Delete => store.delete(&work, own.as_deref(), parent.as_deref()),
-        Operation::Action(action) => store.act(&work, action, own.as_deref(), request, moment),
+        Operation::List(list, only) => store.list(&work, list, only, request, moment),
+        Operation::Get => store.get(&work, own, request, moment),
+        Operation::Create => request.object().and_then(|sent| {
+            let number = store.create(&work, work.above.clone(), sent, moment)?;
+            Ok(replied(&answers.create, 201, Some(store.show(&work, number, Answer::Create, moment))))
+        }),
+        Operation::Update => request.object().and_then(|sent| {
+            let number = store.wanted(&work, own)?;
+            store.update_row(&work, number, sent, moment)?;
+            Ok(replied(&answers.update, 200, Some(store.show(&work, number, Answer::Update, moment))))
+        }),
+        Operation::Replace => request.object().and_then(|sent| {
+            let number = store.wanted(&work, own)?;
+            store.replace_row(&work, number, sent, moment)?;
+            Ok(replied(&answers.replace, 200, Some(store.show(&work, number, Answer::Update, moment))))
+        }),
+        Operation::Delete => store.delete(&work, own),
+        Operation::Action(action) => store.act(&work, action, own, request, moment),
+        Operation::Elements(field) => store.write_elements(&work, field, request, moment),
     };
     done.unwrap_or_else(|refusal| refusal)
+}
+
+/// Answers a write as declared, or as most are answered.
+pub(super) fn replied(reply: &Reply, status: u16, body: Option<Value>) -> Response {
+    let status = reply.status.unwrap_or(status);
+    Response::written(status, reply.body.clone().or(body).filter(|_| status != 204))
+}
+
+/// Refuses a name that no object of a kind with fixed names has. Not recorded: the shape is that of the API's
+/// refusals of other paths.
+fn unknown_name(kind: &Kind, name: &str) -> Option<Response> {
+    let keys = kind.keys.as_ref().filter(|keys| !keys.values.iter().any(|value| value == name))?;
+    let message = format!("Path validation error: 'No enum match for: {name}' on property {}.", keys.field);
+    Some(Response::refused(400, "Bad Request", Some("invalid_uri"), &message))
 }
 
 /// What an operation is about.
@@ -56,6 +83,8 @@ pub(super) struct Work<'r> {
     pub(super) kind: &'r Kind,
     pub(super) parent: Option<&'r Kind>,
     pub(super) collection: String,
+    /// The handle of the object below which it lives.
+    pub(super) above: Option<String>,
 }
 
 impl Store {
@@ -64,15 +93,15 @@ impl Store {
     /// # Errors
     /// Gives the refusal that a create would get.
     pub fn make(&mut self, kind: &Kind, body: Object, moment: &mut Moment) -> Result<Object, Response> {
-        let work = Work { kind, parent: None, collection: kind.name.clone() };
+        let work = Work { kind, parent: None, collection: name_of(kind, None), above: None };
         let number = self.create(&work, None, body, moment)?;
-        Ok(self.row(&kind.name, number).object.clone())
+        Ok(self.row(&work.collection, number).object.clone())
     }
 
     pub(super) fn wanted(&self, work: &Work, handle: Option<&str>) -> Result<u64, Response> {
         let found = match handle {
-            Some(handle) => self.find(&work.collection, work.kind, handle),
-            None => self.rows_of(&work.collection).next().map(|row| row.number),
+            Some(handle) => self.find(&work.collection, work.kind, work.above.as_deref(), handle),
+            None => self.rows_of(&work.collection).find(|row| row.parent == work.above).map(|row| row.number),
         };
         found.ok_or_else(|| Response::declared(404, &work.kind.server.missing))
     }
@@ -90,14 +119,26 @@ impl Store {
         &self,
         work: &Work,
         list: &List,
-        parent: Option<&str>,
+        only: &Condition,
         request: &Request,
         moment: &Moment,
     ) -> Result<Response, Response> {
-        let rows = self.rows_of(&work.collection);
-        let rows = rows.filter(|row| row.parent.as_deref() == parent).map(|row| (row.number, &row.object)).collect();
-        let rows = list::matching(work.kind, rows, request);
-        let show = |object: &Object| view::picked(view::shown(self, work.kind, object, Answer::List, moment), request);
+        let holders = work.kind.server.holders.as_ref().zip(work.parent).zip(work.above.as_deref());
+        let (kind, rows) = if let Some(((holders, below), parent)) = holders {
+            self.holders(holders, below, parent).unwrap_or((work.kind, Vec::new()))
+        } else {
+            let rows = self.rows_of(&work.collection).filter(|row| row.parent == work.above);
+            (work.kind, rows.map(|row| (row.number, &row.object)).collect())
+        };
+        let rows = rows.into_iter().filter(|(_, object)| only.fits(object));
+        let rows: Vec<(u64, Cow<Object>)> = if kind.fields.iter().any(|field| field.server.joined.is_some()) {
+            rows.map(|(number, object)| (number, Cow::Owned(self.with_joined(kind, object)))).collect()
+        } else {
+            rows.map(|(number, object)| (number, Cow::Borrowed(object))).collect()
+        };
+        let rows = rows.iter().map(|(number, object)| (*number, &**object)).collect();
+        let rows = list::matching(kind, rows, request);
+        let show = |object: &Object| view::picked(view::shown(self, kind, object, Answer::List, moment), request);
         Ok(Response::read(200, list::page(list, &rows, request, show)?))
     }
 
@@ -105,9 +146,15 @@ impl Store {
         &mut self,
         work: &Work,
         parent: Option<String>,
-        mut sent: Object,
+        sent: Object,
         moment: &mut Moment,
     ) -> Result<u64, Response> {
+        let sent = self.checked(work, sent, moment)?;
+        self.made(work, parent, &sent, moment)
+    }
+
+    /// Gives what a create sent, once it is known to be valid.
+    pub(super) fn checked(&self, work: &Work, mut sent: Object, moment: &Moment) -> Result<Object, Response> {
         let kind = work.kind.of(&sent);
         may_write(kind, &sent, moment)?;
         on_the_wire(kind, &mut sent);
@@ -118,12 +165,13 @@ impl Store {
             value.is_null() || kind.fields.get(name).is_some_and(|field| is_cleared(field, value))
         };
         sent.retain(|name, value| !is_nothing(name, value));
+        refused(kind, &sent)?;
         let everything = |_: &str| true;
         if let Some(message) = kind.rules.iter().find_map(|rule| broken(rule, &sent, &everything)) {
             return Err(Response::invalid_body(&message));
         }
         self.check_references(kind, &sent)?;
-        self.made(work, parent, &sent, moment)
+        Ok(sent)
     }
 
     /// Makes an object of what was sent, which is known to be valid.
@@ -136,47 +184,101 @@ impl Store {
     ) -> Result<u64, Response> {
         let kind = work.kind.of(sent);
         let domain = self.domain().to_owned();
+        let below = parent.as_deref();
         let mut object = sent.clone();
-        drop_nulls(&mut object);
+        drop_nulls(kind, &mut object);
+        let mut sent = sent.clone();
+        self.look_up_from(work, kind, parent.as_deref(), [&mut object, &mut sent])?;
         for becomes in &kind.server.becomes {
-            let wanted = fill::text_of(&becomes.equals, sent, &mut Source { domain: &domain, moment });
+            let wanted = fill::text_of(&becomes.equals, &sent, &mut Source { domain: &domain, moment });
             if object.get(&becomes.field).is_some_and(|value| *value == *wanted) {
                 object.extend(becomes.set.clone());
             }
         }
-        fill::fill_in(&kind.fields, kind.id.as_deref(), &mut object, sent, &mut Source { domain: &domain, moment });
+        let known = self.with_joined(kind, &sent);
+        fill::fill_in(
+            &kind.fields,
+            store::handle_field(kind),
+            &mut object,
+            &known,
+            &mut Source { domain: &domain, moment },
+        );
+        if let Some(above) = work.parent {
+            object.shift_remove(&above.name);
+        }
         if let Some(message) = forbidden(kind, &object) {
             return Err(Response::invalid_body(&message));
         }
         for unique in &kind.server.unique {
             let same = |other: &Object| unique.fields.iter().all(|name| other.get(name) == object.get(name));
             let counts = unique.fields.first().is_some_and(|name| object.contains_key(name));
-            if counts && self.objects(&work.collection).any(same) {
+            let mut beside = self.rows_of(&work.collection).filter(|row| row.parent.as_deref() == below);
+            if counts && beside.any(|row| same(&row.object)) {
                 return Err(Response::declared(409, &unique.refusal));
             }
         }
-        let handle = kind.id.as_ref().and_then(|id| object.get(id)?.as_str().map(str::to_owned)).unwrap_or_default();
+        let handle =
+            store::handle_field(kind).and_then(|id| object.get(id)?.as_str().map(str::to_owned)).unwrap_or_default();
         if let Err(refusal) = children::take(self, kind, &handle, &mut object, moment) {
             self.remove_dependants(kind, &handle, &object);
             return Err(refusal);
         }
         let number = self.insert(&work.collection, parent, object);
         self.end_exclusive(work, number);
+        self.plant_below(work.kind, &handle, moment)?;
         Ok(number)
     }
 
-    fn update(
+    /// Shows a child that is made the object above it, under the name of its kind, if that may have such a child.
+    fn look_up_from(
+        &self,
+        work: &Work,
+        kind: &Kind,
+        parent: Option<&str>,
+        objects: [&mut Object; 2],
+    ) -> Result<(), Response> {
+        let (Some(above), Some(handle)) = (work.parent, parent) else { return Ok(()) };
+        let collection = name_of(above, None);
+        let Some(number) = self.find(&collection, above, None, handle) else { return Ok(()) };
+        let found = &self.row(&collection, number).object;
+        if let Some(needs) = kind.server.below.as_ref().filter(|needs| !needs.live.fits(found)) {
+            return Err(Response::declared(needs.status, &needs.refusal));
+        }
+        for object in objects {
+            object.insert(above.name.clone(), Value::Object(found.clone()));
+        }
+        Ok(())
+    }
+
+    /// Makes the children with which an object begins.
+    fn plant_below(&mut self, kind: &Kind, handle: &str, moment: &mut Moment) -> Result<(), Response> {
+        for child in kind.server.children.iter().filter(|child| !child.server.seed.is_empty()) {
+            let collection = name_of(child, Some(kind));
+            let work = Work { kind: child, parent: Some(kind), collection, above: Some(handle.to_owned()) };
+            let fits =
+                |store: &Self| store.look_up_from(&work, child, Some(handle), [&mut Object::new(), &mut Object::new()]);
+            if fits(self).is_err() {
+                continue;
+            }
+            for seed in child.server.seed.iter().filter_map(Value::as_object) {
+                self.made(&work, Some(handle.to_owned()), seed, moment)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes an object as an update of this body does.
+    pub(super) fn update_row(
         &mut self,
         work: &Work,
-        handle: Option<&str>,
+        number: u64,
         mut sent: Object,
         moment: &mut Moment,
-    ) -> Result<Response, Response> {
-        let number = self.wanted(work, handle)?;
-        let kind = work.kind.of(&self.row(&work.collection, number).object);
+    ) -> Result<(), Response> {
+        let live = &self.row(&work.collection, number).object;
+        let kind = work.kind.of(live);
         may_write(kind, &sent, moment)?;
         on_the_wire(kind, &mut sent);
-        let live = &self.row(&work.collection, number).object;
         for protected in kind.server.protected.iter().filter(|protected| protected.when.fits(live)) {
             let is_refused = sent.keys().any(|name| !protected.except.contains(name));
             if let (Some(refusal), true) = (&protected.update, is_refused) {
@@ -189,6 +291,7 @@ impl Store {
         let was = live.clone();
         let mut object = live.clone();
         merge(kind, &mut object, &sent);
+        refused(kind, &object)?;
         let is_touched = |name: &str| sent.contains_key(name);
         if let Some(message) = kind.rules.iter().find_map(|rule| broken(rule, &object, &is_touched)) {
             return Err(Response::invalid_body(&message));
@@ -207,32 +310,44 @@ impl Store {
             }
         }
         fill::fill_in_read_only(&kind.fields, &mut object, &sent, &mut source);
+        fill::fill_in_replaced(kind, &mut object, &was, &sent, &mut source);
         for field in kind.fields.iter().filter(|field| field.server.renewed) {
             let mut source = Source { domain: &domain, moment };
-            if let (Some(Value::Object(inner)), Type::Object) = (object.get_mut(&field.name), field.holds) {
-                fill::fill_in(&field.fields, None, inner, &sent, &mut source);
-            } else if let Some(value) = fill::value(&field.server.fills, &sent, &object, &mut source) {
+            if let Some(value) = fill::value(&field.server.fills, &sent, &object, &mut source) {
                 object.insert(field.name.clone(), value);
             }
         }
         *self.object_mut(&work.collection, number) = object;
         self.end_exclusive(work, number);
-        Ok(Response::written(
-            kind.server.answers.update.status.unwrap_or(200),
-            Some(self.show(work, number, Answer::Update, moment)),
-        ))
+        Ok(())
     }
 
-    fn delete(&mut self, work: &Work, handle: Option<&str>, parent: Option<&str>) -> Result<Response, Response> {
+    /// Puts what was sent in the place of an object, but for what the API sets.
+    fn replace_row(&mut self, work: &Work, number: u64, sent: Object, moment: &mut Moment) -> Result<(), Response> {
+        let live = self.row(&work.collection, number).object.clone();
+        let kind = work.kind.of(&live);
+        let sent = self.checked(work, sent, moment)?;
+        let mut object = sent.clone();
+        drop_nulls(kind, &mut object);
+        let kept = kind.fields.iter().filter(|field| field.read_only || store::handle_field(kind) == Some(&field.name));
+        object.extend(kept.filter_map(|field| Some((field.name.clone(), live.get(&field.name)?.clone()))));
+        let domain = self.domain().to_owned();
+        fill::fill_in(&kind.fields, None, &mut object, &sent, &mut Source { domain: &domain, moment });
+        if let Some(message) = forbidden(kind, &object) {
+            return Err(Response::invalid_body(&message));
+        }
+        *self.object_mut(&work.collection, number) = object;
+        Ok(())
+    }
+
+    fn delete(&mut self, work: &Work, handle: Option<&str>) -> Result<Response, Response> {
+        // What is gone already is deleted: the published description has no 404 for most deletes (operations.json of
+        // the API facts); where it has one, `answers` say so.
         let answer = &work.kind.server.answers.delete;
-        let status = answer.status.unwrap_or(204);
-        // What is gone already is deleted: the published description has no 404 for these deletes, but for reads and
-        // for the deletes of other kinds (operations.json of the API facts).
-        let Ok(number) = self.wanted(work, handle) else {
-            if answer.missing {
-                return Err(Response::declared(404, &work.kind.server.missing));
-            }
-            return Ok(Response { is_write: false, ..Response::written(status, None) });
+        let number = match self.wanted(work, handle) {
+            Ok(number) => number,
+            Err(refusal) if answer.missing => return Err(refusal),
+            Err(_) => return Ok(Response { is_write: false, ..replied(answer, 204, None) }),
         };
         let object = &self.row(&work.collection, number).object;
         let mut protected = work.kind.server.protected.iter().filter(|protected| protected.when.fits(object));
@@ -240,8 +355,9 @@ impl Store {
             return Err(Response::declared(400, refusal));
         }
         let handle = self.handle_at(&work.collection, work.kind, number);
-        if let (Some(above), Some(parent), Some(refusal)) = (work.parent, parent, &work.kind.server.held) {
-            let above = self.find(&above.name, above, parent).map(|number| self.row(&above.name, number));
+        if let (Some(above), Some(parent), Some(refusal)) = (work.parent, &work.above, &work.kind.server.held) {
+            let collection = name_of(above, None);
+            let above = self.find(&collection, above, None, parent).map(|number| self.row(&collection, number));
             if above.is_some_and(|row| row.object.values().any(|value| mentions(value, &handle))) {
                 return Err(Response::declared(400, refusal));
             }
@@ -251,7 +367,7 @@ impl Store {
         if work.parent.is_none() {
             self.remove_dependants(work.kind, &handle, &object);
         }
-        Ok(Response::written(status, None))
+        Ok(replied(answer, 204, None))
     }
 
     /// Ends the flags that an object has and only one may have in all others.
@@ -269,18 +385,6 @@ impl Store {
                 }
             }
         }
-    }
-
-    fn check_references(&self, kind: &Kind, sent: &Object) -> Result<(), Response> {
-        for field in kind.fields.iter().filter(|field| field.server.exists) {
-            let (Some(reference), Some(value)) = (&field.reference, sent.get(&field.name)) else { continue };
-            let Some(target) = self.registry().get(&reference.kind) else { continue };
-            let name = reference.path.first().map(String::as_str).or(target.id.as_deref()).unwrap_or_default();
-            if !self.objects(&target.name).any(|object| object.get(name) == Some(value)) {
-                return Err(Response::declared(404, &target.server.missing));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -3,25 +3,32 @@
 //! Pure; it names no path itself. The store carries the operation out. Where several templates fit,
 //! the one with the fewest variables counts, so `/custom-domains/default` is not a domain's handle.
 
+use std::collections::BTreeMap;
+
+use super::elements;
 use crate::kinds::Registry;
-use crate::kinds::kind::{Kind, List, Method};
+use crate::kinds::kind::{ChildCall, Condition, Endpoint, Field, Kind, List, Method};
 use crate::kinds::server::Action;
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy)]
 pub enum Operation<'r> {
-    /// Read all.
-    List(&'r List),
+    /// Read all that fit.
+    List(&'r List, &'r Condition),
     /// Read one.
     Get,
     /// Make one.
     Create,
     /// Change one.
     Update,
+    /// Replace one whole.
+    Replace,
     /// Delete one.
     Delete,
     /// Do something else, as declared.
     Action(&'r Action),
+    /// Write elements of a field.
+    Elements(&'r Field),
 }
 
 /// An operation found by path.
@@ -44,7 +51,7 @@ pub struct Route<'r> {
 pub fn route<'r>(registry: &'r Registry, method: Method, path: &str) -> Option<Route<'r>> {
     let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
     let mut found = Vec::new();
-    for kind in registry {
+    for kind in registry.iter().filter(|kind| kind.server.served_by.is_none()) {
         collect(kind, None, method, &segments, &mut found);
     }
     found.into_iter().min_by_key(|route| route.variables.len())
@@ -57,30 +64,82 @@ fn collect<'r>(
     segments: &[&str],
     found: &mut Vec<Route<'r>>,
 ) {
-    let mut add = |wanted: Method, path: &str, scopes: &'r [String], operation: Operation<'r>| {
-        if let (true, Some(variables)) = (wanted == method, fit(path, segments)) {
-            found.push(Route { kind, parent, operation, scopes, variables });
+    static ALL: Condition = Condition(BTreeMap::new());
+    let mut add = |kind: &'r Kind, parent: Option<&'r Kind>, door: Door<'r>, operation: Operation<'r>| {
+        if let (true, Some(variables)) = (door.method == method, fit(door.path, segments)) {
+            found.push(Route { kind, parent, operation, scopes: door.scopes, variables });
         }
     };
-    if let Some(list) = &kind.list {
-        add(Method::Get, &list.path, &list.scopes, Operation::List(list));
-    }
     let endpoints = [
         (&kind.get, Operation::Get),
         (&kind.create, Operation::Create),
         (&kind.update, Operation::Update),
+        (&kind.server.replace, Operation::Replace),
         (&kind.delete, Operation::Delete),
     ];
+    if let Some(list) = &kind.list {
+        add(kind, parent, list.into(), Operation::List(list, &ALL));
+    }
     for (endpoint, operation) in endpoints {
         if let Some(endpoint) = endpoint {
-            add(endpoint.method, &endpoint.path, &endpoint.scopes, operation);
+            add(kind, parent, endpoint.into(), operation);
         }
     }
     for action in &kind.server.actions {
-        add(action.method, &action.path, &action.scopes, Operation::Action(action));
+        add(kind, parent, action.into(), Operation::Action(action));
+    }
+    for field in kind.fields.iter().chain(&kind.server.fields) {
+        let (Some(element), Some(child)) = (field.server.element.as_deref(), &field.child) else { continue };
+        let mut below = |door: Door<'r>, operation: Operation<'r>| add(element, Some(kind), door, operation);
+        below((&child.list).into(), Operation::List(&child.list, &ALL));
+        for also in &field.server.also {
+            if let Some(list) = &also.list {
+                below(list.into(), Operation::List(list, &also.only));
+            }
+        }
+        for get in field.server.get.iter().chain(field.server.also.iter().filter_map(|also| also.get.as_ref())) {
+            below(get.into(), Operation::Get);
+        }
+        for call in elements::calls(field) {
+            below(call.into(), Operation::Elements(field));
+        }
+        for action in &element.server.actions {
+            below(action.into(), Operation::Action(action));
+        }
     }
     for child in &kind.server.children {
         collect(child, Some(kind), method, segments, found);
+    }
+}
+
+/// How an operation is reached.
+struct Door<'r> {
+    method: Method,
+    path: &'r str,
+    scopes: &'r [String],
+}
+
+impl<'r> From<&'r List> for Door<'r> {
+    fn from(list: &'r List) -> Self {
+        Self { method: Method::Get, path: &list.path, scopes: &list.scopes }
+    }
+}
+
+impl<'r> From<&'r Endpoint> for Door<'r> {
+    fn from(endpoint: &'r Endpoint) -> Self {
+        Self { method: endpoint.method, path: &endpoint.path, scopes: &endpoint.scopes }
+    }
+}
+
+impl<'r> From<&'r Action> for Door<'r> {
+    fn from(action: &'r Action) -> Self {
+        Self { method: action.method, path: &action.path, scopes: &action.scopes }
+    }
+}
+
+impl<'r> From<&'r ChildCall> for Door<'r> {
+    fn from(call: &'r ChildCall) -> Self {
+        Self { method: call.method, path: &call.path, scopes: &call.scopes }
     }
 }
 

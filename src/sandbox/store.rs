@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::exchange::Moment;
 use super::fill::{self, Source};
@@ -38,9 +38,10 @@ impl std::fmt::Debug for Row {
 
 /// All objects of one kind.
 #[derive(Debug, Clone, Default)]
-struct Collection {
+pub(super) struct Collection {
     rows: BTreeMap<u64, Row>,
-    by_handle: HashMap<String, u64>,
+    /// By parent and handle: elements of two objects may have the same one.
+    by_place: HashMap<String, u64>,
 }
 
 /// The tenant's objects.
@@ -54,7 +55,29 @@ pub struct Store {
 
 /// Names the collection of a kind.
 pub(super) fn name_of(kind: &Kind, parent: Option<&Kind>) -> String {
-    parent.map_or_else(|| kind.name.clone(), |parent| format!("{}/{}", parent.name, kind.name))
+    let own = |kind: &Kind| kind.server.served_by.as_ref().unwrap_or(&kind.name).clone();
+    parent.map_or_else(|| own(kind), |parent| format!("{}/{}", own(parent), kind.name))
+}
+
+/// Finds the kind of what lives below a kind, by name.
+fn child_of<'r>(kind: &'r Kind, name: &str) -> Option<&'r Kind> {
+    children_of(kind).find(|child| child.name == name)
+}
+
+/// Goes through the kinds of what lives below a kind: of its own making, and the elements of its fields.
+pub(super) fn children_of(kind: &Kind) -> impl Iterator<Item = &Kind> {
+    let fields = kind.fields.iter().chain(&kind.server.fields);
+    kind.server.children.iter().chain(fields.filter_map(|field| field.server.element.as_deref()))
+}
+
+/// Writes the key under which a row is found.
+fn place(parent: Option<&str>, handle: &str) -> String {
+    parent.map_or_else(|| handle.to_owned(), |parent| format!("{parent}/{handle}"))
+}
+
+/// Names the field that holds the handle of a kind's objects.
+pub(super) fn handle_field(kind: &Kind) -> Option<&str> {
+    kind.id.as_deref().or_else(|| kind.keys.as_ref().map(|keys| keys.field.as_str()))
 }
 
 impl Store {
@@ -123,26 +146,27 @@ impl Store {
     #[must_use]
     pub fn handle_of(&self, kind: &str, field: &str, value: &Value) -> Option<String> {
         let kind = self.registry.get(kind)?;
-        let object = self.objects(&kind.name).find(|object| object.get(field) == Some(value))?;
-        object.get(kind.id.as_deref()?)?.as_str().map(str::to_owned)
+        let object = self.objects(&name_of(kind, None)).find(|object| object.get(field) == Some(value))?;
+        object.get(handle_field(kind)?)?.as_str().map(str::to_owned)
     }
 
     /// Adds an object as it is, with a handle.
     pub fn plant(&mut self, kind: &Kind, mut object: Object, moment: &mut Moment) {
-        if let Some(field) = kind.id.as_deref().and_then(|id| kind.fields.get(id)) {
+        if let Some(field) = handle_field(kind).and_then(|id| kind.fields.get(id)) {
             let mut source = Source { domain: &self.domain, moment };
             if let Some(handle) = fill::value(&field.server.fills, &object, &object, &mut source) {
                 object.insert(field.name.clone(), handle);
             }
         }
-        self.insert(&kind.name, None, object);
+        self.insert(&name_of(kind, None), None, object);
     }
 
     fn put(&mut self, collection: &str, row: Row) {
-        let handle = self.handle_field(collection).and_then(|id| row.object.get(id)?.as_str().map(str::to_owned));
+        let handle = self.handle_field(collection).and_then(|id| row.object.get(id)?.as_str());
+        let place = handle.map(|handle| place(row.parent.as_deref(), handle));
         let rows = self.collections.entry(collection.to_owned()).or_default();
-        if let Some(handle) = handle {
-            rows.by_handle.insert(handle, row.number);
+        if let Some(place) = place {
+            rows.by_place.insert(place, row.number);
         }
         rows.rows.insert(row.number, row);
     }
@@ -152,9 +176,9 @@ impl Store {
         let kind = self.registry.get(names.next()?)?;
         let kind = match names.next() {
             None => kind,
-            Some(child) => kind.server.children.iter().find(|kind| kind.name == child)?,
+            Some(child) => child_of(kind, child)?,
         };
-        kind.id.as_deref()
+        handle_field(kind)
     }
 
     pub(super) fn insert(&mut self, collection: &str, parent: Option<String>, object: Object) -> u64 {
@@ -175,57 +199,39 @@ impl Store {
     }
 
     pub(super) fn handle_at(&self, collection: &str, kind: &Kind, number: u64) -> String {
-        let handle = kind.id.as_deref().and_then(|id| self.row(collection, number).object.get(id));
+        let handle = handle_field(kind).and_then(|id| self.row(collection, number).object.get(id));
         handle.and_then(Value::as_str).unwrap_or_default().to_owned()
     }
 
     /// Finds an object by handle, or by the field that may stand for it; some clients encode that
     /// twice (recorded for identifiers of APIs).
-    pub(super) fn find(&self, collection: &str, kind: &Kind, handle: &str) -> Option<u64> {
+    pub(super) fn find(&self, collection: &str, kind: &Kind, parent: Option<&str>, handle: &str) -> Option<u64> {
         let rows = self.collections.get(collection)?;
-        if let Some(number) = rows.by_handle.get(handle) {
+        if let Some(number) = rows.by_place.get(&place(parent, handle)) {
             return Some(*number);
         }
         let field = kind.server.also_by.as_deref()?;
         let twice = decode(handle);
-        let fits = |row: &&Row| row.object.get(field).is_some_and(|value| *value == *handle || *value == *twice);
+        let fits = |row: &&Row| {
+            row.parent.as_deref() == parent
+                && row.object.get(field).is_some_and(|value| *value == *handle || *value == *twice)
+        };
         rows.rows.values().find(fits).map(|row| row.number)
+    }
+
+    /// Gives a collection as it is now, to be put back where a request fails half-way.
+    pub(super) fn collection(&self, name: &str) -> Collection {
+        self.collections.get(name).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn put_back(&mut self, name: &str, collection: Collection) {
+        self.collections.insert(name.to_owned(), collection);
     }
 
     pub(super) fn remove(&mut self, collection: &str, number: u64) {
         if let Some(rows) = self.collections.get_mut(collection) {
             rows.rows.remove(&number);
-            rows.by_handle.retain(|_, other| *other != number);
-        }
-    }
-
-    /// Deletes what lives below an object, and what the declarations say goes away with it.
-    pub(super) fn remove_dependants(&mut self, kind: &Kind, handle: &str, object: &Object) {
-        for child in &kind.server.children {
-            let collection = name_of(child, Some(kind));
-            let rows = self.rows_of(&collection);
-            let below: Vec<u64> =
-                rows.filter(|row| row.parent.as_deref() == Some(handle)).map(|row| row.number).collect();
-            for number in below {
-                self.remove(&collection, number);
-            }
-        }
-        for other in self.registry {
-            for field in other.fields.iter().filter(|field| field.server.cascade) {
-                let Some(reference) = field.reference.as_ref().filter(|reference| reference.kind == kind.name) else {
-                    continue;
-                };
-                let target =
-                    reference.path.first().map_or_else(|| Some(json!(handle)), |name| object.get(name).cloned());
-                let rows = self.rows_of(&other.name);
-                let gone: Vec<u64> = rows
-                    .filter(|row| target.is_some() && row.object.get(&field.name) == target.as_ref())
-                    .map(|row| row.number)
-                    .collect();
-                for number in gone {
-                    self.remove(&other.name, number);
-                }
-            }
+            rows.by_place.retain(|_, other| *other != number);
         }
     }
 }

@@ -13,17 +13,25 @@ use crate::kinds::server::Answer;
 /// Shows an object as an answer has it.
 #[must_use]
 pub fn shown(store: &Store, kind: &Kind, object: &Map<String, Value>, answer: Answer, moment: &Moment) -> Value {
+    let kind = kind.of(object);
     let mut view = Map::new();
-    for field in &kind.of(object).fields {
+    for field in &kind.fields {
         let server = &field.server;
-        if !is_shown(field, answer) || !server.shown_when.fits(object) || !moment.may(&server.read_scopes) {
+        // Where the API has it elsewhere in the element, the declaration has that too.
+        if field.from.is_some()
+            || !is_shown(field, answer)
+            || !server.shown_when.fits(object)
+            || !moment.may(&server.read_scopes)
+        {
             continue;
         }
         let computed = server.backlink.as_ref().and_then(|link| {
             let wanted = object.get(&link.equals)?;
             store.handle_of(&link.kind, &link.field, wanted).map(Value::String)
         });
-        let Some(value) = computed.or_else(|| object.get(&field.name).cloned()) else { continue };
+        let computed = computed.or_else(|| store.joined(kind, field, object));
+        let value = computed.or_else(|| object.get(&field.name).cloned());
+        let Some(value) = value.or_else(|| server.absent.get(&answer).cloned()) else { continue };
         let value = match (value, &server.shown_as) {
             (_, Some(text)) => Value::String(text.clone()),
             (Value::Object(mut inner), None) if field.holds == Type::Object => {

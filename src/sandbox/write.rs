@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::exchange::{Moment, Response};
 use super::store::Object;
-use crate::kinds::kind::{Field, Kind, Rule, Type};
+use crate::kinds::kind::{Field, Kind, Rule, Type, value_of};
 
 pub(super) fn may_write(kind: &Kind, sent: &Object, moment: &Moment) -> Result<(), Response> {
     let refused =
@@ -60,14 +60,11 @@ pub(super) fn merge(kind: &Kind, object: &mut Object, sent: &Object) {
                     }
                 }
             }
+            (_, value, _) if kind.fields.get(name).is_some_and(|field| field.server.keeps_nulls) => {
+                object.insert(name.clone(), value.clone());
+            }
             (_, value, _) => {
-                let mut value = without_nulls(value);
-                if let (Some(declared), Value::Object(new), Some(Value::Object(old))) =
-                    (declared, &mut value, object.get(name))
-                {
-                    keep(declared, new, old);
-                }
-                object.insert(name.clone(), value);
+                object.insert(name.clone(), without_nulls(value));
             }
         }
     }
@@ -84,30 +81,42 @@ pub(super) fn is_cleared(field: &Field, value: &Value) -> bool {
     field.empty_clears && value.as_array().is_some_and(Vec::is_empty)
 }
 
-/// Keeps the members of a replaced object that stay where they are not sent.
-fn keep(field: &Field, new: &mut Object, old: &Object) {
-    for member in field.fields.iter().filter(|member| member.server.kept) {
-        if let (false, Some(value)) = (new.contains_key(&member.name), old.get(&member.name)) {
-            new.insert(member.name.clone(), value.clone());
-        }
-    }
-}
-
-/// No recorded answer shows a null that an update sent, at the top or further down.
+/// No recorded answer shows a null that was sent, at the top or further down, beside those in marked fields.
 fn without_nulls(value: &Value) -> Value {
     let mut value = value.clone();
     if let Value::Object(members) = &mut value {
-        drop_nulls(members);
+        drop_all_nulls(members);
     }
     value
 }
 
-pub(super) fn drop_nulls(object: &mut Object) {
+pub(super) fn drop_nulls(kind: &Kind, object: &mut Object) {
+    object.retain(|_, value| !value.is_null());
+    for (name, value) in object {
+        let keeps_nulls = kind.fields.get(name).is_some_and(|field| field.server.keeps_nulls);
+        if let (Value::Object(members), false) = (value, keeps_nulls) {
+            drop_all_nulls(members);
+        }
+    }
+}
+
+fn drop_all_nulls(object: &mut Object) {
     object.retain(|_, value| !value.is_null());
     for value in object.values_mut() {
         if let Value::Object(members) = value {
-            drop_nulls(members);
+            drop_all_nulls(members);
         }
+    }
+}
+
+/// Refuses an object that is not taken.
+pub(super) fn refused(kind: &Kind, object: &Object) -> Result<(), Response> {
+    let has = |name: &String| value_of(object, name).is_some_and(|value| !value.is_null());
+    let found = kind.server.refused.iter().find(|refused| refused.when.fits(object) && refused.given.iter().all(has));
+    let Some(refused) = found else { return Ok(()) };
+    match &refused.code {
+        Some(code) => Err(Response::refused(400, "Bad Request", Some(code), &refused.message)),
+        None => Err(Response::invalid_body(&refused.message)),
     }
 }
 
@@ -122,9 +131,9 @@ pub(super) fn broken(rule: &Rule, object: &Object, is_touched: &dyn Fn(&str) -> 
     if !rule.holds(object) {
         return None;
     }
-    let given = |names: &[String]| names.iter().filter(|name| object.contains_key(*name)).count();
-    let touched = |names: &[String]| names.iter().any(|name| is_touched(name));
-    let is_empty = |name: &String| match object.get(name) {
+    let given = |names: &[String]| names.iter().filter(|name| value_of(object, name).is_some()).count();
+    let touched = |names: &[String]| names.iter().any(|name| is_touched(top(name)));
+    let is_empty = |name: &String| match value_of(object, name) {
         None | Some(Value::Null) => true,
         Some(Value::Array(items)) => items.is_empty(),
         Some(_) => false,
@@ -136,6 +145,11 @@ pub(super) fn broken(rule: &Rule, object: &Object, is_touched: &dyn Fn(&str) -> 
     if touched(&rule.at_most_one) && given(&rule.at_most_one) > 1 {
         return Some(format!("Only one of {} may be provided.", rule.at_most_one.join(", ")));
     }
-    let filled = rule.empty.iter().find(|name| is_touched(name) && !is_empty(name))?;
+    let filled = rule.empty.iter().find(|name| is_touched(top(name)) && !is_empty(name))?;
     Some(format!("{filled} must be empty: {}.", rule.because))
+}
+
+/// Gives the field of the object in which a field lies that a rule names.
+fn top(name: &str) -> &str {
+    name.strip_prefix('/').map_or(name, |pointer| pointer.split('/').next().unwrap_or_default())
 }

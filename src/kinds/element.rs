@@ -1,0 +1,162 @@
+//! Elements of fields at endpoints of their own, as objects of a kind of their own: for the sandbox, which
+//! keeps and serves them like all other objects.
+//!
+//! Each such kind is made once, from the mark `child` and the field's `items`, with the names that the API
+//! has: a member that is a name in files and a handle on the wire stands under the handle's name.
+
+use super::kind::{Child, Field, Fields, Kind, Named, Reference, Type};
+use super::server::{Joined, ServerField};
+
+/// Gives all kinds, each `child` field with the kind of its elements.
+pub(super) fn resolved(kinds: Vec<Kind>) -> Vec<Kind> {
+    kinds.into_iter().map(with_elements).collect()
+}
+
+fn with_elements(mut kind: Kind) -> Kind {
+    kind.fields = kind.fields.iter().map(with_element).collect();
+    kind.server.fields = kind.server.fields.iter().map(with_element).collect();
+    kind
+}
+
+fn with_element(field: &Field) -> Field {
+    let mut field = field.clone();
+    if let Some(child) = &field.child {
+        field.server.element = Some(Box::new(element(&field, child)));
+    }
+    field
+}
+
+fn element(field: &Field, child: &Child) -> Kind {
+    let items = field.items.as_deref();
+    let names = items.and_then(|items| items.names.as_ref());
+    let mut fields = members(items, child);
+    let key = wire_key(field, &fields);
+    let id = child.id.clone().or_else(|| <[String; 1]>::try_from(key).ok().map(|[only]| only));
+    if let Some((names, id)) = names.zip(id.as_deref()) {
+        fields = fields.iter().map(|member| of_named(member, names, id)).collect();
+    }
+    Kind {
+        name: field.name.clone(),
+        about: String::new(),
+        singleton: false,
+        identity: Vec::new(),
+        id,
+        list: Some(child.list.clone()),
+        get: None,
+        create: None,
+        update: None,
+        delete: None,
+        keys: None,
+        variants: None,
+        after: Vec::new(),
+        system: Vec::new(),
+        own: None,
+        rules: Vec::new(),
+        omitted: std::collections::BTreeMap::new(),
+        fields,
+        server: field.server.elements.as_deref().cloned().unwrap_or_default(),
+    }
+}
+
+/// Gives the members of an element, under the names that the API has.
+fn members(items: Option<&Field>, child: &Child) -> Fields {
+    let Some(items) = items else { return Fields::default() };
+    if let Some(name) = &child.element {
+        return std::iter::once(Field { name: name.clone(), required: true, ..items.clone() }).collect();
+    }
+    items.fields.iter().map(on_the_wire).collect()
+}
+
+fn on_the_wire(member: &Field) -> Field {
+    let mut member = member.clone();
+    if let Some(handle) = &member.handle_as {
+        let name = std::mem::replace(&mut member.name, handle.clone());
+        member.alias.push(name);
+    }
+    member
+}
+
+/// A member of elements that name an object: what names it is shown from it, and the handle is its handle.
+fn of_named(member: &Field, names: &Named, id: &str) -> Field {
+    let mut member = member.clone();
+    if names.by.contains(&member.name) {
+        member.required = false;
+        member.read_only = true;
+        let joined = Joined { by: None, field: Some(member.name.clone()) };
+        member.server = ServerField { joined: Some(joined), ..member.server };
+        member.reference = None;
+    }
+    if member.name == id {
+        let kind = names.kind.clone();
+        member.reference = Some(Reference { kind, or: None, path: Vec::new(), via: None });
+    }
+    member
+}
+
+/// Gives the members by which elements are told apart, under the names that the API has.
+fn wire_key(field: &Field, members: &Fields) -> Vec<String> {
+    if field.items.as_deref().is_some_and(|items| items.holds != Type::Object) {
+        return members.iter().map(|member| member.name.clone()).collect();
+    }
+    field.key.iter().filter_map(|name| Some(members.find(name)?.name.clone())).collect()
+}
+
+impl Field {
+    /// Gives the members by which the elements of a `child` field are told apart, under the names that the
+    /// API has: those of its key, or the handle.
+    #[must_use]
+    pub fn element_key(&self) -> Vec<String> {
+        let Some(element) = &self.server.element else { return Vec::new() };
+        let names = self.items.as_deref().is_some_and(|items| items.names.is_some());
+        let key = wire_key(self, &element.fields);
+        if key.is_empty() || names { element.id.iter().cloned().collect() } else { key }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::kinds::Registry;
+
+    #[test]
+    fn elements_have_the_names_of_the_wire() {
+        let declared = json!([
+            { "kind": "grants", "about": "", "id": "id", "fields": { "id": { "type": "string" } } },
+            { "kind": "groups", "about": "", "fields": {
+                "links": {
+                    "type": "set", "key": ["name"],
+                    "child": { "list": { "path": "/groups/{id}/links", "items": "links", "paging": ["page"], "scopes": [] } },
+                    "items": { "type": "object", "fields": {
+                        "name": { "type": "string", "handle_as": "link_id", "required": true },
+                    } },
+                },
+                "grants": {
+                    "type": "set",
+                    "child": { "id": "id", "list": { "path": "/groups/{id}/grants", "items": "grants", "paging": ["page"], "scopes": [] } },
+                    "items": { "type": "object", "names": { "kind": "grants", "by": ["client"], "address": "{client}" }, "fields": {
+                        "client": { "type": "string", "required": true },
+                        "id": { "type": "string", "read_only": true },
+                    } },
+                },
+                "texts": {
+                    "type": "set",
+                    "child": { "element": "text_id", "list": { "path": "/groups/{id}/texts", "items": "texts", "paging": ["page"], "scopes": [] } },
+                    "items": { "type": "string" },
+                },
+            } },
+        ]);
+        let registry = Registry::parse(&declared.to_string()).unwrap();
+        let kind = registry.get("groups").unwrap();
+        let element = |name: &str| kind.fields.get(name).unwrap().server.element.as_deref().unwrap();
+        let links = element("links");
+        assert_eq!((links.name.as_str(), links.id.as_deref()), ("links", Some("link_id")));
+        assert_eq!(links.fields.find("name").unwrap().name, "link_id");
+        assert_eq!(element("texts").id.as_deref(), Some("text_id"));
+        let grants = element("grants");
+        assert_eq!(grants.id.as_deref(), Some("id"));
+        assert!(!grants.fields.get("client").unwrap().required && grants.fields.get("client").unwrap().read_only);
+        assert_eq!(grants.fields.get("id").unwrap().reference.as_ref().unwrap().kind, "grants");
+        assert_eq!(kind.fields.get("grants").unwrap().element_key(), ["id"]);
+    }
+}
