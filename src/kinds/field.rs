@@ -165,6 +165,9 @@ pub struct Field {
     /// What the API takes it to be when it is not sent.
     #[serde(default)]
     pub default: Option<Value>,
+    /// A create sends its default where a definition leaves it out.
+    #[serde(default)]
+    pub filled: bool,
     /// What it refers to.
     #[serde(default, rename = "ref")]
     pub reference: Option<Reference>,

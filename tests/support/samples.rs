@@ -69,7 +69,10 @@ impl Shape {
     pub(crate) fn base(&self, number: usize) -> Map<String, Value> {
         let name = format!(
             "{}-{number}",
-            self.start.values().filter_map(Value::as_str).fold("sample".to_owned(), |name, of| name + "-" + of)
+            self.start
+                .values()
+                .filter_map(Value::as_str)
+                .fold(self.kind.name.to_lowercase(), |name, of| name + "-" + of)
         );
         named(self.kind, &self.start, &name, number)
     }
@@ -78,7 +81,7 @@ impl Shape {
 /// The object of a kind that samples of others refer to.
 pub(crate) fn target(kind: &'static Kind, number: usize) -> Map<String, Value> {
     let shape = shapes(kind).swap_remove(0);
-    let mut object = named(shape.kind, &shape.start, &format!("target-{number}"), number);
+    let mut object = named(shape.kind, &shape.start, &format!("{}-target-{number}", kind.name.to_lowercase()), number);
     match kind.name.as_str() {
         "resourceServers" => {
             object.insert("scopes".to_owned(), json!([{"value": "read:0"}, {"value": "read:1"}]));
@@ -148,9 +151,11 @@ pub(crate) fn sample(field: &Field, second: bool) -> Option<Value> {
             let item = field.items.as_deref()?;
             let element = |second| {
                 let mut element = sample(item, second)?;
-                if let (Value::Object(map), [key]) = (&mut element, field.key.as_slice()) {
+                for key in &field.key {
                     let value = item.fields.get(key).and_then(|field| sample(field, second));
-                    map.insert(key.clone(), value.unwrap_or_else(|| json!(format!("key{}", usize::from(second)))));
+                    if let Value::Object(map) = &mut element {
+                        map.insert(key.clone(), value.unwrap_or_else(|| json!(format!("key{}", usize::from(second)))));
+                    }
                 }
                 Some(element)
             };
