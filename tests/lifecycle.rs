@@ -39,7 +39,7 @@ async fn every_field(kind: &'static Kind, shape: &Shape) -> usize {
         world.converge(&made, &consent).await;
         let Some(second) = sample(last, true) else { continue };
         let changed = with(&start, &path, &second);
-        if kind.refused.iter().any(|refused| refused.when.fits(&changed)) {
+        if kind.unmanaged.iter().any(|objects| objects.when.fits(&changed)) {
             continue;
         }
         let changed = desired(kind, vec![changed]);

@@ -69,7 +69,7 @@ pub struct Kind {
     pub rules: Vec<Rule>,
     /// Objects that the API knows and that are not managed.
     #[serde(default)]
-    pub refused: Vec<Refused>,
+    pub unmanaged: Vec<Unmanaged>,
     /// Properties of the API's own schema that are left out on purpose: JSON Pointer and reason.
     #[serde(default)]
     pub omitted: BTreeMap<String, String>,
@@ -300,7 +300,7 @@ pub fn at<'a>(object: &'a Map<String, Value>, pointer: &str) -> Option<&'a Value
 /// Objects that a definition can't be of.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Refused {
+pub struct Unmanaged {
     /// The objects.
     pub when: Condition,
     /// Why, in words for people.

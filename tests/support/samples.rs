@@ -115,7 +115,7 @@ fn named(kind: &Kind, start: &Map<String, Value>, name: &str, number: usize) -> 
             continue;
         }
         let value = match field.format {
-            _ if field.reference.is_some() => sample(field, false),
+            _ if field.reference.is_some() => sample(field, number % 2 == 1),
             _ if !field.one_of.is_empty() => field.one_of.get(number % field.one_of.len()).cloned(),
             Some(Format::Hostname) => Some(json!(format!("{name}.example"))),
             _ => Some(json!(name)),
@@ -152,7 +152,8 @@ pub(crate) fn sample(field: &Field, second: bool) -> Option<Value> {
             let element = |second| {
                 let mut element = sample(item, second)?;
                 for key in &field.key {
-                    let value = item.fields.get(key).and_then(|field| sample(field, second));
+                    let declared = item.fields.get(key);
+                    let value = declared.and_then(|field| sample(field, second).or_else(|| sample(field, false)));
                     if let Value::Object(map) = &mut element {
                         map.insert(key.clone(), value.unwrap_or_else(|| json!(format!("key{}", usize::from(second)))));
                     }
@@ -229,6 +230,9 @@ pub(crate) fn beside(kind: &Kind, path: &Path) -> Map<String, Value> {
             json!({"jwt_configuration": {"alg": "RS256"}})
         }
         ("clients", "/third_party_security_mode") => json!({"is_first_party": false}),
+        ("databases", at) if at.starts_with("/options/attributes") => {
+            json!({"options": {"attributes": {"email": {"identifier": {"active": true}}}}})
+        }
         _ => json!({}),
     };
     value.as_object().unwrap().clone()
