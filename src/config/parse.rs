@@ -11,15 +11,15 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::keywords::Keywords;
-use super::layout::{OTHER_KINDS, unknown_kind};
+use super::layout::{is_other_kind, unknown_kind};
 use super::substitute::Substituted;
 use super::yaml::{Content, Data, Entry, Node, Span};
 use crate::error::{Origin, Problem, Problems, SourceText};
 use crate::kinds::Registry;
-use crate::kinds::check::check;
+use crate::kinds::check::{check, label, pointer_of};
 use crate::kinds::kind::Kind;
 use crate::tenant::{Address, Object, Provenance, Tenant};
-use crate::text::escape;
+use crate::text::unescape;
 
 /// Reads a file beside the definitions, by its path in the project folder.
 pub type ReadFile<'a> = dyn FnMut(&str) -> Result<Arc<SourceText>, Problem> + 'a;
@@ -117,7 +117,7 @@ impl<'a> Parser<'a> {
 
     fn other_kind(&mut self, entry: &Entry) {
         let origin = Some(self.origin(&entry.span));
-        let problem = if OTHER_KINDS.contains(&entry.key.as_str()) {
+        let problem = if is_other_kind(&entry.key, self.registry) {
             Problem::warning(format!("`{}` is not managed by this version: it is left alone", entry.key))
         } else {
             unknown_kind(&entry.key, self.registry)
@@ -240,15 +240,28 @@ impl<'a> Parser<'a> {
                 continue;
             }
             for name in &rule.ignored {
-                if value.shift_remove(name).is_some() {
+                let pointer = pointer_of(name);
+                if remove_at(value, &pointer) {
                     let address = Address::of(kind, value);
-                    let message = format!("{address}: `{name}` is left out: {}", rule.because);
-                    let origin = part.provenance.key_origin(&format!("/{}", escape(name)));
+                    let message = format!("{address}: `{}` is left out: {}", label(&pointer), rule.because);
+                    let origin = part.provenance.key_origin(&pointer);
                     self.problems.push(Problem::warning(message).at(origin).hint("remove it"));
                 }
             }
         }
     }
+}
+
+/// Removes the value at a JSON Pointer; tells whether there was one.
+fn remove_at(object: &mut Map<String, Value>, pointer: &str) -> bool {
+    let mut parts: Vec<String> = pointer.split('/').skip(1).map(unescape).collect();
+    let Some(last) = parts.pop() else { return false };
+    let mut place = object;
+    for part in parts {
+        let Some(inner) = place.get_mut(&part).and_then(Value::as_object_mut) else { return false };
+        place = inner;
+    }
+    place.shift_remove(&last).is_some()
 }
 
 /// Gives the tree of a scalar that became a list or a map by an expression.
