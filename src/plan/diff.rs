@@ -5,8 +5,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::displaced::displaced;
 use super::{Edit, Op, SecretState, SetEdit, Source};
-use crate::kinds::kind::{Field, Kind, Type};
+use crate::kinds::kind::{Field, Kind, Type, at};
 use crate::tenant::{Object, canon};
 use crate::text::escape;
 
@@ -45,6 +46,7 @@ pub fn difference(kind: &Kind, desired: &Object, live: Option<&Map<String, Value
         }
     }
     walk.displaced(kind, live.unwrap_or(&empty));
+    walk.displaced_members(kind, live.unwrap_or(&empty));
     let kept = desired.provenance.kept.keys().filter(|_| live.is_some());
     walk.found.secrets.extend(kept.map(|path| (path.clone(), SecretState::Kept)));
     walk.found
@@ -101,6 +103,21 @@ impl Walk<'_> {
                     let at = Place { path: format!("/{}", escape(name)), depth: 1, write_once };
                     self.push(Op::Remove, &at, Some(found.clone()), None, None);
                 }
+            }
+        }
+    }
+
+    /// Within an object that is written anyway, what the API refuses beside the definition goes.
+    fn displaced_members(&mut self, kind: &Kind, live: &Map<String, Value>) {
+        for displaced in displaced(kind.of(&self.desired.value), &self.desired.value, live) {
+            let top = displaced.pointer.split('/').nth(1).map(|name| format!("/{name}/")).unwrap_or_default();
+            let is_written = self.found.edits.iter().any(|edit| format!("{}/", edit.path).starts_with(&top));
+            let is_said = self.found.edits.iter().any(|edit| edit.path == displaced.pointer);
+            if let (true, true, false, Some(value)) =
+                (displaced.is_change, is_written, is_said, at(live, &displaced.pointer))
+            {
+                let place = Place { path: displaced.pointer.clone(), depth: NESTED, write_once: false };
+                self.push(Op::Remove, &place, Some(value.clone()), None, None);
             }
         }
     }
