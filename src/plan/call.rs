@@ -383,7 +383,12 @@ impl Sender<'_> {
                 }
             }
         }
-        match hidden(field, &sent, Some(live)) {
+        let is_kept_in = |member: &Field| {
+            let within = format!("{at}/{}/", escape(&member.name));
+            member.masked && self.desired.provenance.kept.keys().any(|path| path.starts_with(&within))
+        };
+        let kept_in = field.fields.iter().find(|member| sent.contains_key(&member.name) && is_kept_in(member));
+        match hidden(field, &sent, Some(live)).or(kept_in) {
             None => Ok(Value::Object(sent)),
             Some(hidden) => Err(self.refusal(at, &hidden.name)),
         }
