@@ -1,7 +1,7 @@
 //! What every kind must do, generated from its declaration, over real HTTP: create, change of each
 //! field, delete, and nothing left to do after each.
 
-use crate::support::samples::{Shape, beside, pointer, sample, shapes, targets, with, with_all_fields};
+use crate::support::samples::{Shape, beside, is_refused, pointer, sample, shapes, targets, with, with_all_fields};
 use crate::support::{World, definitions};
 use serde_json::{Map, Value};
 use tenantctl::kinds::Registry;
@@ -27,7 +27,11 @@ async fn every_field(kind: &'static Kind, shape: &Shape) -> usize {
         let at = format!("{}{}", kind.name, pointer(&path));
         let mut start = shape.base(number);
         start.extend(beside(kind, &path));
-        let made = desired(kind, vec![with(&start, &path, &first)]);
+        let made = with(&start, &path, &first);
+        if is_refused(shape.kind, &made) {
+            continue;
+        }
+        let made = desired(kind, vec![made]);
         if last.until.is_some() {
             // It can be written once the object is ready, and another one ends it.
             world.converge(&desired(kind, vec![start.clone()]), &consent).await;
@@ -39,7 +43,7 @@ async fn every_field(kind: &'static Kind, shape: &Shape) -> usize {
         world.converge(&made, &consent).await;
         let Some(second) = sample(last, true) else { continue };
         let changed = with(&start, &path, &second);
-        if kind.unmanaged.iter().any(|objects| objects.when.fits(&changed)) {
+        if is_refused(shape.kind, &changed) {
             continue;
         }
         let changed = desired(kind, vec![changed]);

@@ -8,64 +8,23 @@ use crate::error::Problem;
 use crate::kinds::Registry;
 use crate::text::{did_you_mean, one_of};
 
-/// The kinds of the Deploy CLI, those that are declared here among them.
-const DEPLOY_CLI_KINDS: [&str; 43] = [
-    "actions",
-    "actionModules",
-    "attackProtection",
-    "branding",
-    "clientGrants",
-    "clients",
-    "connectionProfiles",
-    "connections",
-    "customDomains",
-    "databases",
-    "emailProvider",
-    "emailTemplates",
-    "eventStreams",
-    "flowVaultConnections",
-    "flows",
-    "forms",
-    "guardianFactorProviders",
-    "guardianFactorTemplates",
-    "guardianFactors",
-    "guardianPhoneFactorMessageTypes",
-    "guardianPhoneFactorSelectedProvider",
-    "guardianPolicies",
-    "hooks",
-    "logStreams",
-    "networkACLs",
-    "organizations",
-    "pages",
-    "phoneProviders",
-    "phoneTemplates",
-    "prompts",
-    "rateLimitPolicies",
-    "resourceServers",
-    "riskAssessment",
-    "roles",
-    "rules",
-    "rulesConfigs",
-    "selfServiceProfiles",
-    "supplementalSignals",
-    "tenant",
-    "themes",
-    "tokenExchangeProfiles",
-    "triggers",
-    "userAttributeProfiles",
-];
+/// Gives the kinds of the Deploy CLI, those that are declared here among them.
+fn deploy_cli_kinds() -> std::str::Lines<'static> {
+    include_str!("deploy_cli_kinds.txt").lines()
+}
 
 /// Tells whether a name is a kind of the Deploy CLI that is not declared here.
 #[must_use]
 pub fn is_other_kind(name: &str, registry: &Registry) -> bool {
-    DEPLOY_CLI_KINDS.contains(&name) && registry.get(name).is_none()
+    deploy_cli_kinds().any(|kind| kind == name) && registry.get(name).is_none()
 }
 
 /// Makes the problem of a name that is no kind, neither of ours nor of the Deploy CLI's.
 #[must_use]
 pub fn unknown_kind(name: &str, registry: &Registry) -> Problem {
     let names = registry.names();
-    let hint = match did_you_mean(name, names.iter().copied().chain(DEPLOY_CLI_KINDS)) {
+    let all = deploy_cli_kinds().map(str::to_owned).chain(names.iter().map(ToString::to_string)).collect::<Vec<_>>();
+    let hint = match did_you_mean(name, all.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("known kinds: {}", one_of(&names)),
     };
@@ -74,14 +33,14 @@ pub fn unknown_kind(name: &str, registry: &Registry) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use super::{DEPLOY_CLI_KINDS, is_other_kind};
+    use super::{deploy_cli_kinds, is_other_kind};
     use crate::kinds::Registry;
 
     #[test]
     fn a_declared_kind_is_one_of_the_deploy_clis_and_no_other() {
         let registry = Registry::builtin();
         for name in registry.names() {
-            assert!(DEPLOY_CLI_KINDS.contains(&name) && !is_other_kind(name, registry), "{name}");
+            assert!(deploy_cli_kinds().any(|kind| kind == name) && !is_other_kind(name, registry), "{name}");
         }
         assert!(is_other_kind("hooks", registry) && !is_other_kind("hook", registry));
     }

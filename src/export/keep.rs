@@ -75,6 +75,8 @@ impl Keeper<'_> {
     /// Keeps a value; nothing of an object that could not be read back.
     fn value(&mut self, field: &Field, value: Value, at: &str) -> Option<Value> {
         match (field.holds, value) {
+            // Without its secrets nothing is left, which would say that there are none.
+            _ if field.items.as_ref().is_some_and(|items| items.secret) => None,
             (Type::Object, Value::Object(map)) if !field.fields.is_empty() => {
                 let (kept, is_whole) = self.members(&field.fields, &map, at);
                 if !is_whole {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
-use tenantctl::kinds::kind::{Case, Field, Fields, Format, Kind, Type};
+use tenantctl::kinds::kind::{Case, Field, Fields, Format, Kind, Type, value_of};
 use tenantctl::kinds::{Registry, order};
 use tenantctl::tenant::Address;
 
@@ -222,6 +222,13 @@ pub(crate) fn with(base: &Map<String, Value>, path: &Path, value: &Value) -> Map
     object
 }
 
+/// Tells whether the API would not take an object, or tenantctl does not manage it.
+pub(crate) fn is_refused(kind: &Kind, object: &Map<String, Value>) -> bool {
+    let is_given = |name: &String| value_of(object, name).is_some_and(|value| !value.is_null());
+    kind.unmanaged.iter().any(|objects| objects.when.fits(object))
+        || kind.server.refused.iter().any(|objects| objects.when.fits(object) && objects.given.iter().all(is_given))
+}
+
 /// What must stand beside a field for the API to take it.
 pub(crate) fn beside(kind: &Kind, path: &Path) -> Map<String, Value> {
     let value = match (kind.name.as_str(), pointer(path).as_str()) {
@@ -248,6 +255,9 @@ pub(crate) fn with_all_fields(kind: &'static Kind) -> BTreeMap<&'static str, Vec
             let mut object = if kind.singleton { objects.pop().unwrap_or_default() } else { shape.base(number) };
             object.extend(beside(kind, &path));
             objects.push(with(&object, &path, &value));
+            if is_refused(shape.kind, &objects[objects.len() - 1]) {
+                objects.pop();
+            }
         }
     }
     // Where names are few, each object is made once.
