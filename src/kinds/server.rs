@@ -256,7 +256,7 @@ pub struct Collects {
     pub of: serde_json::Map<String, Value>,
     /// The text between the parts of one text; without it the value is a list.
     #[serde(default)]
-    pub joined: Option<String>,
+    pub between: Option<String>,
 }
 
 /// The answers of which some show a field and some do not.

@@ -127,7 +127,9 @@ impl Store {
         let (kind, rows) = if let Some(((holders, below), parent)) = holders {
             self.holders(holders, below, parent).unwrap_or((work.kind, Vec::new()))
         } else {
-            let rows = self.rows_of(&work.collection).filter(|row| row.parent == work.above);
+            // A list of children whose path names no parent has those of all.
+            let is_of_all = work.parent.is_some() && work.above.is_none();
+            let rows = self.rows_of(&work.collection).filter(|row| is_of_all || row.parent == work.above);
             (work.kind, rows.map(|row| (row.number, &row.object)).collect())
         };
         let rows = rows.into_iter().filter(|(_, object)| only.fits(object));
