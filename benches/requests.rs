@@ -94,7 +94,7 @@ async fn jobs(folder: &Path, kinds: &mut Kinds, run: usize) -> [Job; 3] {
     let changed = definitions(kinds);
     let (apply, sandbox) = measured(sandbox, async |world| {
         let planned = world.plan(&changed).await;
-        world.apply_and_read_back(&planned).await;
+        world.apply_and_read_back(&changed, &planned).await;
     })
     .await;
     let (export, sandbox) = measured(sandbox, async |world| {

@@ -310,7 +310,7 @@ customDomains:
         "b.example.com, type: auth0_managed_certs",
     );
     let loaded = Case::new(text).load().unwrap();
-    let found = shown(cross::references(Registry::builtin(), &loaded.desired).sorted());
+    let found = shown(cross::unmet(Registry::builtin(), &loaded.desired).sorted());
     assert_eq!(
         found,
         [

@@ -73,9 +73,10 @@ async fn a_large_tenant_takes_as_many_requests_as_its_lists_have_pages() {
     assert_eq!(sent(&planned, &signed_in), (READS, 0, 2), "page 0 of each list, then the other pages");
 
     kinds.get_mut("resourceServers").unwrap()[7]["scopes"][0]["description"] = Value::from("changed");
-    let changed = world.plan(&definitions(&kinds)).await;
+    let desired = definitions(&kinds);
+    let changed = world.plan(&desired).await;
     let drawn = world.client.stats();
-    world.apply_and_read_back(&changed).await;
+    world.apply_and_read_back(&desired, &changed).await;
     let applied = world.client.stats();
     assert_eq!(sent(&applied, &drawn), (2, 0, 2), "one PATCH, one read of what it wrote");
     drop(world);

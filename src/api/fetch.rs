@@ -3,9 +3,7 @@
 //! Stands between `Client` and the planner: answers go in, a raw `Tenant` comes out, ids where the
 //! API has ids. A kind that may not be read is said to be unreadable, never to be empty.
 
-use std::collections::BTreeMap;
-
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use serde_json::{Map, Value};
 
@@ -13,8 +11,9 @@ use super::failure::{Cause, Failure};
 use super::paging::{Ask, Finish, Reading};
 use super::{Client, Query};
 use crate::error::Error;
-use crate::kinds::kind::{Endpoint, Kind, List, Method};
+use crate::kinds::kind::{Child, Endpoint, Field, Keys, Kind, List, Method, at};
 use crate::plan::call::encoded;
+use crate::tenant::needs::Needs;
 use crate::tenant::{Address, Object, Provenance, Tenant};
 
 /// A kind as it was read, or why it could not be.
@@ -24,51 +23,218 @@ enum Found {
 }
 
 impl Client {
-    /// Reads all objects of some kinds, side by side.
+    /// Reads all objects of some kinds, side by side, and what is needed of their fields that stand at
+    /// endpoints of their own. A list that two kinds share is read once.
     ///
     /// # Errors
     /// The first call that failed for good, or a list that is not complete.
-    pub async fn fetch(&self, kinds: &[&Kind]) -> Result<Tenant, Error> {
+    pub async fn fetch(&self, kinds: &[&Kind], needs: &Needs) -> Result<Tenant, Error> {
         let after = self.rounds();
-        let found = try_join_all(kinds.iter().map(|kind| self.fetch_kind(kind, after))).await?;
-        let mut tenant = Tenant { kinds: BTreeMap::new(), unreadable: BTreeMap::new() };
-        for (kind, found) in kinds.iter().zip(found) {
+        let mut endpoints: Vec<Vec<&Kind>> = Vec::new();
+        for kind in kinds {
+            let shared = |other: &Vec<&Kind>| is_one_list(other[0], kind);
+            match endpoints.iter_mut().find(|other| shared(other)) {
+                Some(endpoint) => endpoint.push(kind),
+                None => endpoints.push(vec![kind]),
+            }
+        }
+        let found = try_join_all(endpoints.iter().map(|kinds| self.fetch_endpoint(kinds, needs, after))).await?;
+        let mut tenant = Tenant::default();
+        for (kind, found, unread) in found.into_iter().flatten() {
             match found {
                 Found::Objects(objects) => drop(tenant.kinds.insert(kind.name.clone(), objects)),
                 Found::Unreadable(reason) => drop(tenant.unreadable.insert(kind.name.clone(), reason)),
             }
+            tenant.unreadable.extend(unread);
         }
         Ok(tenant)
     }
 
-    async fn fetch_kind(&self, kind: &Kind, after: usize) -> Result<Found, Failure> {
-        let values = match (&kind.list, &kind.get) {
-            (Some(list), _) if !kind.singleton => self.read_list(list, kind.id.as_deref(), after).await,
-            (_, Some(get)) if kind.singleton => self.read_one(get, None, after).await.map(|value| vec![value]),
-            _ => return Ok(Found::Unreadable("its declaration does not say how it is read".to_owned())),
+    /// Reads the kinds of one endpoint.
+    async fn fetch_endpoint<'k>(
+        &self,
+        kinds: &[&'k Kind],
+        needs: &Needs,
+        after: usize,
+    ) -> Result<Vec<(&'k Kind, Found, Vec<(String, String)>)>, Failure> {
+        let values = self.read_kind(kinds[0], needs, after).await;
+        let values = match values {
+            Ok(values) => values,
+            Err(failure) => {
+                let reason = unreadable(&failure).ok_or(failure)?;
+                return Ok(kinds.iter().map(|kind| (*kind, Found::Unreadable(reason.clone()), Vec::new())).collect());
+            }
         };
-        match values {
-            Ok(values) => Ok(Found::Objects(values.into_iter().map(|value| object(kind, value)).collect())),
-            Err(failure) => unreadable(&failure).map(Found::Unreadable).ok_or(failure),
+        let of_kind = kinds.iter().map(|kind| {
+            let is_its = |value: &&Map<String, Value>| kind.list.as_ref().is_none_or(|list| list.holds(value));
+            let objects = values.iter().filter(is_its).map(|value| object(kind, value.clone())).collect();
+            async move { self.with_children(kind, objects, needs, after + 1).await }
+        });
+        let found = try_join_all(of_kind).await?;
+        Ok(kinds.iter().zip(found).map(|(kind, (found, unread))| (*kind, found, unread)).collect())
+    }
+
+    /// Reads all objects of a kind, without what stands at endpoints of its own.
+    async fn read_kind(&self, kind: &Kind, needs: &Needs, after: usize) -> Result<Vec<Map<String, Value>>, Failure> {
+        if let Some(keys) = &kind.keys {
+            return self.read_names(kind, keys, needs, after).await;
+        }
+        match (&kind.list, &kind.get) {
+            (Some(list), _) if !kind.singleton => self.read_list(list, None, kind.id.as_deref(), after).await,
+            (_, Some(get)) => self.read_one(get, None, after).await.map(|value| vec![value]),
+            _ => Err(Failure::new(&format!("GET {}", kind.name), Cause::NotDone, "it is not declared how it is read")),
         }
     }
 
+    /// Reads the objects of fixed names that are there. One that can't be read, as where the tenant's
+    /// plan lacks what it is for, counts only where a definition has it.
+    async fn read_names(
+        &self,
+        kind: &Kind,
+        keys: &Keys,
+        needs: &Needs,
+        after: usize,
+    ) -> Result<Vec<Map<String, Value>>, Failure> {
+        let names = keys.values.iter().filter(|name| needs.name(kind, name));
+        let read =
+            join_all(names.map(|name| async move { (name, self.read_named(kind, keys, name, after).await) })).await;
+        let is_for_all = read.iter().all(|(_, read)| read.is_err());
+        let mut values = Vec::new();
+        for (name, read) in read {
+            match read {
+                Ok(value) => values.extend(value),
+                Err(failure) => {
+                    if is_for_all || needs.is_defined(kind, name) || unreadable(&failure).is_none() {
+                        return Err(failure);
+                    }
+                }
+            }
+        }
+        Ok(values)
+    }
+
+    /// Reads the object of one fixed name; nothing where it is not set.
+    async fn read_named(
+        &self,
+        kind: &Kind,
+        keys: &Keys,
+        name: &str,
+        after: usize,
+    ) -> Result<Option<Map<String, Value>>, Failure> {
+        let mut value = match &kind.get {
+            None => Map::new(),
+            Some(get) => match self.read_one(get, Some(name), after).await {
+                Err(failure) if failure.status == Some(404) => return Ok(None),
+                read => read?,
+            },
+        };
+        value.entry(keys.field.clone()).or_insert_with(|| Value::from(name));
+        Ok(Some(value))
+    }
+
+    /// Reads one object as it is now, by its handle; a singleton without one.
+    ///
+    /// # Errors
+    /// As [`Client::fetch`].
+    pub(crate) async fn read_object(
+        &self,
+        kind: &Kind,
+        id: Option<&str>,
+        needs: &Needs,
+        after: usize,
+    ) -> Result<Object, Failure> {
+        let missing = || Failure::new(&format!("GET {}", kind.name), Cause::NotDone, "it can't be read one by one");
+        let value = match (&kind.keys, &kind.get, id) {
+            (Some(keys), None, Some(name)) => self.read_named(kind, keys, name, after).await?.ok_or_else(missing)?,
+            (_, Some(get), id) => self.read_one(get, id, after).await?,
+            _ => return Err(missing()),
+        };
+        let mut read = object(kind, value);
+        for (field, value) in self.children_of(kind, &read, needs, after + 1).await? {
+            read.value.insert(field.name.clone(), value);
+        }
+        Ok(read)
+    }
+
+    /// Completes objects with what is needed of their fields at endpoints of their own. What can't be
+    /// read of them makes the kind unreadable where definitions have it, and is told else.
+    async fn with_children(
+        &self,
+        kind: &Kind,
+        mut objects: Vec<Object>,
+        needs: &Needs,
+        after: usize,
+    ) -> Result<(Found, Vec<(String, String)>), Failure> {
+        let mut unread = Vec::new();
+        for (field, child) in kind.children() {
+            let wanted = objects.iter().map(|object| async {
+                if needs.field(kind, field, object) {
+                    self.read_child(field, child, object, after).await.map(Some)
+                } else {
+                    Ok(None)
+                }
+            });
+            let read = join_all(wanted).await;
+            for (object, read) in objects.iter_mut().zip(read) {
+                match read {
+                    Ok(value) => object.value.extend(value.map(|value| (field.name.clone(), value))),
+                    Err(failure) => {
+                        let reason = unreadable(&failure).ok_or(failure)?;
+                        if needs.is_strict() {
+                            return Ok((Found::Unreadable(format!("{}: {reason}", field.name)), Vec::new()));
+                        }
+                        unread.push((format!("{}.{}", kind.name, field.name), reason));
+                    }
+                }
+            }
+        }
+        Ok((Found::Objects(objects), unread))
+    }
+
+    async fn children_of<'k>(
+        &self,
+        kind: &'k Kind,
+        object: &Object,
+        needs: &Needs,
+        after: usize,
+    ) -> Result<Vec<(&'k Field, Value)>, Failure> {
+        let wanted = kind.children().filter(|(field, _)| needs.field(kind, field, object));
+        let read = wanted
+            .map(|(field, child)| async move { Ok((field, self.read_child(field, child, object, after).await?)) });
+        try_join_all(read).await
+    }
+
+    /// Reads a field that stands at endpoints of its own.
+    async fn read_child(&self, field: &Field, child: &Child, object: &Object, after: usize) -> Result<Value, Failure> {
+        let items = self.read_list(&child.list, object.id.as_deref(), child.id.as_deref(), after).await?;
+        Ok(items.into_iter().filter_map(|item| element(field, child, item)).collect())
+    }
+
     /// Reads a list to its end.
-    async fn read_list(&self, list: &List, id: Option<&str>, after: usize) -> Result<Vec<Map<String, Value>>, Failure> {
+    ///
+    /// `owner` is the handle in its path, `id` the member that holds an object's handle.
+    pub(crate) async fn read_list(
+        &self,
+        list: &List,
+        owner: Option<&str>,
+        id: Option<&str>,
+        after: usize,
+    ) -> Result<Vec<Map<String, Value>>, Failure> {
+        let path = &with_handle(&list.path, owner);
         let mut reading = Reading::new(list, id);
         let mut asked = FuturesUnordered::new();
         let mut asks = vec![(reading.start(), after)];
         loop {
             for (ask, after) in asks.drain(..) {
                 let query = reading.query(&ask);
-                asked.push(self.ask(list, ask, query, after));
+                asked.push(self.ask(list, path, ask, query, after));
             }
             let Some((ask, after, answer)) = asked.next().await else {
                 match reading.finish() {
                     Finish::Complete(items) => return Ok(items),
                     Finish::Again(again) => asks.extend(again.into_iter().map(|ask| (ask, self.rounds()))),
                     Finish::Failed(why) => {
-                        let failure = Failure::new(&format!("GET {}", list.path), Cause::Refused, why);
+                        let failure = Failure::new(&format!("GET {path}"), Cause::Refused, why);
                         return Err(failure.hint("somebody else is changing the tenant: run it again"));
                     }
                 }
@@ -76,7 +242,7 @@ impl Client {
             };
             let more = match answer {
                 Ok(answer) => reading.answered(&ask, answer).map_err(|why| {
-                    Failure::new(&format!("GET {}", list.path), Cause::Refused, why)
+                    Failure::new(&format!("GET {path}"), Cause::Refused, why)
                         .hint("this does not look like Auth0's Management API: check the tenant's domain")
                 })?,
                 Err(failure) if failure.status == Some(400) => reading.refused(&ask).ok_or(failure)?,
@@ -89,12 +255,13 @@ impl Client {
     async fn ask(
         &self,
         list: &List,
+        path: &str,
         ask: Ask,
         query: Vec<(String, String)>,
         after: usize,
     ) -> (Ask, usize, Result<Value, Failure>) {
         let bucket = list.bucket.as_deref().unwrap_or_default();
-        let query = Query { path: &list.path, pairs: &query, bucket };
+        let query = Query { path, pairs: &query, bucket };
         (ask, after, self.read(&query, after).await)
     }
 
@@ -106,7 +273,7 @@ impl Client {
         after: usize,
     ) -> Result<Map<String, Value>, Failure> {
         debug_assert_eq!(get.method, Method::Get, "a read is a GET");
-        let path = id.map_or_else(|| get.path.clone(), |id| get.path.replace("{id}", &encoded(id)));
+        let path = with_handle(&get.path, id);
         let query = Query { path: &path, pairs: &[], bucket: get.bucket.as_deref().unwrap_or_default() };
         match self.read(&query, after).await? {
             Value::Object(value) => Ok(value),
@@ -114,6 +281,35 @@ impl Client {
                 .hint("this does not look like Auth0's Management API: check the tenant's domain")),
         }
     }
+}
+
+/// Tells whether two kinds are read by the same requests.
+fn is_one_list(one: &Kind, other: &Kind) -> bool {
+    match (&one.list, &other.list) {
+        (Some(one), Some(other)) => one.path == other.path && one.query == other.query,
+        _ => false,
+    }
+}
+
+fn with_handle(path: &str, id: Option<&str>) -> String {
+    id.map_or_else(|| path.to_owned(), |id| path.replace("{id}", &encoded(id)))
+}
+
+/// Gives an element of a field in the form of files, with what is declared of it and its own handle.
+fn element(field: &Field, child: &Child, item: Map<String, Value>) -> Option<Value> {
+    if let Some(member) = &child.element {
+        return item.get(member).cloned();
+    }
+    let fields = &field.items.as_ref()?.fields;
+    let mut element = Map::new();
+    for declared in fields.iter().filter(|declared| declared.from.is_some()) {
+        let value = declared.from.as_ref().and_then(|pointer| at(&item, pointer));
+        element.extend(value.map(|value| (declared.name.clone(), value.clone())));
+    }
+    let is_known =
+        |name: &String| fields.find(name).is_some_and(|field| field.from.is_none()) || child.id.as_ref() == Some(name);
+    element.extend(item.into_iter().filter(|(name, _)| is_known(name)));
+    Some(Value::Object(element))
 }
 
 /// Gives the reason why a kind can't be read, where that is no reason to stop: the token lacks the

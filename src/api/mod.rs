@@ -37,7 +37,7 @@ use pace::Repeat;
 use transport::Content;
 use wire::{Answered, Request, Wire};
 
-pub(crate) use fetch::{object, unreadable};
+pub(crate) use fetch::unreadable;
 pub use tls::Roots;
 pub use wire::Stats;
 

@@ -109,11 +109,8 @@ impl<'a> Reading<'a> {
         match ask {
             Ask::All => {}
             Ask::Page(page) => {
-                query.extend([
-                    pair("page", &page.to_string()),
-                    pair("per_page", &size),
-                    pair("include_totals", "true"),
-                ]);
+                query.extend([pair("page", &page.to_string()), pair("per_page", &size)]);
+                query.extend(self.list.totals.then(|| pair("include_totals", "true")));
             }
             Ask::After(mark) => {
                 query.push(pair("take", &size));

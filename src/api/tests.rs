@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::auth::Credentials;
 use super::clock::Clock;
@@ -11,6 +11,7 @@ use crate::kinds::Registry;
 use crate::kinds::kind::{Kind, Method};
 use crate::plan::call::Call;
 use crate::tenant::Tenant;
+use crate::tenant::needs::Needs;
 
 fn kinds() -> Vec<&'static Kind> {
     Registry::builtin().in_order().collect()
@@ -21,8 +22,7 @@ fn kind(name: &str) -> &'static Kind {
 }
 
 fn call(method: Method, path: &str) -> Call {
-    let body = Some(Map::from_iter([("name".to_owned(), json!("n"))]));
-    Call { method, path: path.to_owned(), body, spare: None, scopes: Vec::new() }
+    Call::new(method, path, Some(json!({ "name": "n" })))
 }
 
 fn clients(range: std::ops::Range<usize>) -> Vec<Value> {
@@ -50,14 +50,14 @@ fn tenant(count: usize, asked: &Asked) -> Reply {
 }
 
 async fn fetched(server: &Server) -> Tenant {
-    server.client().await.fetch(&[kind("clients")]).await.unwrap()
+    server.client().await.fetch(&[kind("clients")], &Needs::default()).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_tenant_is_read_with_one_request_a_page_in_three_rounds() {
     let server = Server::start(|_, asked| tenant(250, asked));
     let client = server.client().await;
-    let found = client.fetch(&kinds()).await.unwrap();
+    let found = client.fetch(&kinds(), &Needs::default()).await.unwrap();
     assert_eq!(found.objects("clients").len(), 250);
     assert_eq!(found.objects("clients")[249].id.as_deref(), Some("c249"));
     assert_eq!(found.objects("clients")[3].address.to_string(), "clients/App 3");
@@ -97,7 +97,7 @@ async fn a_limit_that_is_used_up_holds_the_next_request_back() {
     });
     let clock = Clock::leaping();
     let client = server.connect(clock.clone()).await.unwrap();
-    assert_eq!(client.fetch(&[kind("clients")]).await.unwrap().objects("clients").len(), 150);
+    assert_eq!(client.fetch(&[kind("clients")], &Needs::default()).await.unwrap().objects("clients").len(), 150);
     let waited: Duration = clock.leaps().iter().sum();
     assert!(waited > Duration::from_secs(25) && waited < Duration::from_secs(32), "{waited:?}");
 }
@@ -111,7 +111,7 @@ async fn a_wait_of_hours_ends_at_once_with_a_word() {
             json!({"statusCode": 429, "error": "Too Many Requests", "message": "Global limit has been reached"}),
         )
     });
-    let error = server.client().await.fetch(&[kind("clients")]).await.unwrap_err();
+    let error = server.client().await.fetch(&[kind("clients")], &Needs::default()).await.unwrap_err();
     assert_eq!(error.to_string(), "GET /clients: the API answered 429: Global limit has been reached");
     assert!(error.causes[0].contains("asks to wait 2 h more"), "{error:?}");
     assert_eq!(server.asked().len(), 1);
@@ -128,7 +128,7 @@ async fn a_kind_that_may_not_be_read_is_not_an_empty_one() {
         "GET /api/v2/custom-domains" => Reply::Json(404, json!({"statusCode": 404, "message": "Not here"})),
         _ => tenant(0, asked),
     });
-    let found = server.client().await.fetch(&kinds()).await.unwrap();
+    let found = server.client().await.fetch(&kinds(), &Needs::default()).await.unwrap();
     assert_eq!(found.unreadable["clients"], "the token lacks the scope read:clients");
     assert_eq!(found.unreadable["customDomains"], "the API answered 404: Not here");
     assert!(!found.kinds.contains_key("clients"));
@@ -154,7 +154,7 @@ async fn a_token_that_is_refused_is_renewed_once() {
     let server =
         Server::start(|_, _| Reply::Json(401, json!({"statusCode": 401, "message": "Invalid token: token-3"})));
     let client = server.client().await;
-    let error = client.fetch(&[kind("clients")]).await.unwrap_err();
+    let error = client.fetch(&[kind("clients")], &Needs::default()).await.unwrap_err();
     assert_eq!(error.to_string(), "GET /clients: the API answered 401: Invalid token: (sensitive)");
     assert_eq!(client.stats().token_requests, 2);
 }
@@ -182,7 +182,7 @@ async fn a_ready_token_is_used_as_it_is() {
         ..server.connection(Clock::leaping())
     };
     let client = Client::connect(connection).await.unwrap();
-    client.fetch(&[kind("clients")]).await.unwrap();
+    client.fetch(&[kind("clients")], &Needs::default()).await.unwrap();
     assert_eq!((client.stats().token_requests, client.stats().rounds), (0, 1));
 }
 

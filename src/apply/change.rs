@@ -9,7 +9,7 @@
 //!                                                       -> not found: POST once more, look up again
 //! ```
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -19,12 +19,14 @@ use super::Job;
 use crate::api::failure::{Cause, Failure};
 use crate::api::{Answer, Client};
 use crate::error::Error;
-use crate::kinds::kind::{Kind, Method};
-use crate::plan::call::{Call, encoded};
+use crate::kinds::kind::{Condition, Kind, List, Method, Paging, Wait};
+use crate::plan::call::{Call, LookedUp, encoded};
 use crate::plan::{Action, Change};
-use crate::tenant::Address;
+use crate::tenant::needs::Needs;
+use crate::tenant::{Address, canon, fill};
 
 const FIRST_LOOK: Duration = Duration::from_secs(1);
+const LONGEST_LOOK: Duration = Duration::from_secs(8);
 
 /// A change that is being carried out.
 pub(super) struct Work<'a> {
@@ -85,11 +87,21 @@ impl<'a> Work<'a> {
             return Err(Error::new(format!("{call:?} was not sent: interrupted")));
         }
         let call = self.filled(call, id.as_deref())?;
+        let call = self.looked_up(call).await?;
         if self.is_create(&call) {
             *id = self.create(&call).await?.id;
             return Ok(());
         }
+        if let Some(wait) = &call.wait {
+            self.wait_for(&call, wait, id.as_deref()).await?;
+        }
         let mut answer = self.send(&call).await;
+        if let (Err(failure), Method::Post) = (&answer, call.method)
+            && failure.cause == Cause::Unknown
+        {
+            let lost = failure.clone();
+            answer = self.send_again(&call, id.as_deref(), lost).await;
+        }
         if let (Err(failure), Some(spare)) = (&answer, &call.spare)
             && failure.status == Some(400)
         {
@@ -110,6 +122,97 @@ impl<'a> Work<'a> {
         }
         let id = id.ok_or_else(|| Error::new(format!("{call:?}: the id of {} is not known", self.change.address())))?;
         Ok(Call { path: call.path.replace("{id}", &encoded(id)), ..call.clone() })
+    }
+
+    /// Reads the values of a body that are in lists of the API.
+    async fn looked_up(&mut self, mut call: Call) -> Result<Call, Error> {
+        for LookedUp { owner: at, name, lookup } in std::mem::take(&mut call.lookups) {
+            let owner = call.body.as_ref().and_then(|body| body.pointer(&at)?.as_object()).cloned();
+            let owner = owner.unwrap_or_default();
+            let text = |name: &str| owner.get(name)?.as_str().map(encoded);
+            let list = List {
+                path: fill(&lookup.path, text),
+                items: lookup.items.clone(),
+                paging: vec![Paging::Page],
+                size: 50,
+                query: BTreeMap::new(),
+                totals: false,
+                only: Condition::default(),
+                except: None,
+                scopes: lookup.scopes.clone(),
+                bucket: None,
+            };
+            let after = self.chain;
+            self.chain += 1;
+            let found = self.client.read_list(&list, None, None, after).await?;
+            let is_it = |item: &&Map<String, Value>| {
+                lookup.fits.iter().all(|(theirs, ours)| item.get(theirs) == owner.get(ours))
+            };
+            let value =
+                found.iter().find(is_it).and_then(|item| item.get(&lookup.value)).cloned().ok_or_else(|| {
+                    let wanted = lookup.fits.values().filter_map(|ours| Some(format!("{ours} {}", owner.get(ours)?)));
+                    Error::new(format!("{call:?}: {} has no {}", list.path, wanted.collect::<Vec<_>>().join(", ")))
+                })?;
+            if let Some(owner) = call.body.as_mut().and_then(|body| body.pointer_mut(&at)?.as_object_mut()) {
+                owner.insert(name, value);
+            }
+        }
+        Ok(call)
+    }
+
+    /// Waits until the live object is what a call needs it to be.
+    async fn wait_for(&mut self, call: &Call, wait: &Wait, id: Option<&str>) -> Result<(), Error> {
+        let (mut left, mut pause) = (Duration::from_secs(wait.seconds), FIRST_LOOK);
+        let get = self.kind.get.as_ref();
+        let get = get.ok_or_else(|| Error::new(format!("{call:?}: it can't be seen whether the object is ready")))?;
+        loop {
+            let after = self.chain;
+            self.chain += 1;
+            match self.client.read_one(get, id, after).await {
+                Ok(live) if wait.until.fits(&live) => return Ok(()),
+                Ok(live) if wait.unless.fits(&live) => {
+                    let errors =
+                        live.get("errors").filter(|errors| errors.as_array().is_some_and(|all| !all.is_empty()));
+                    let why = errors.map_or_else(String::new, |errors| format!(": {errors}"));
+                    return Err(Error::new(format!("{call:?} was not sent: {}{why}", said(&wait.unless))));
+                }
+                Ok(_) if left.is_zero() => {
+                    let message = format!("{call:?} was not sent: after {} s not {}", wait.seconds, said(&wait.until));
+                    return Err(Error::new(message).hint("apply again: it goes on from there"));
+                }
+                Ok(_) => {}
+                // A read may lag behind the create.
+                Err(failure) if failure.status == Some(404) && !left.is_zero() => {}
+                Err(failure) => return Err(failure.into()),
+            }
+            if self.is_interrupted() {
+                return Err(Error::new(format!("{call:?} was not sent: interrupted")));
+            }
+            let time = pause.min(left);
+            self.client.clock().wait(time).await;
+            left -= time;
+            pause = (pause * 2).min(LONGEST_LOOK);
+        }
+    }
+
+    /// Sends a call whose answer was lost again, where the object does not show that it was made.
+    async fn send_again(&mut self, call: &Call, id: Option<&str>, lost: Failure) -> Result<Answer, Failure> {
+        if self.is_interrupted() {
+            return Err(lost);
+        }
+        if let (Some((field, value)), Some(get)) = (&call.shown_by, &self.kind.get) {
+            let after = self.chain;
+            self.chain += 1;
+            let live = self.client.read_one(get, id, after).await?;
+            if canon::live(self.kind, &live).get(field) == Some(value) {
+                return Ok(Answer { status: 200, body: None });
+            }
+        }
+        match self.send(call).await {
+            // The first one has made it.
+            Err(failure) if failure.status == Some(409) => Ok(Answer { status: 409, body: None }),
+            answer => answer,
+        }
     }
 
     fn is_create(&self, call: &Call) -> bool {
@@ -180,10 +283,11 @@ impl<'a> Work<'a> {
     /// any more.
     async fn look_up(&self, call: &Call, lost: &Failure) -> Result<Option<Made>, Error> {
         tracing::info!(address = %self.change.address(), "the answer was lost: looking for the object");
-        let wanted = Address::of(self.kind, call.body.as_ref().unwrap_or(&Map::<String, Value>::new()));
+        let sent = call.body.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
+        let wanted = Address::of(self.kind, &sent);
         let (mut left, mut pause) = (self.lag, FIRST_LOOK);
         loop {
-            let found = self.client.fetch(&[self.kind]).await.map_err(|error| {
+            let found = self.client.fetch(&[self.kind], &Needs::default()).await.map_err(|error| {
                 let why = error.causes.iter().fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
                 unknown(lost.clone(), &format!("looking for the object failed: {why}"))
             })?;
@@ -214,6 +318,16 @@ impl<'a> Work<'a> {
     fn is_interrupted(&self) -> bool {
         *self.interrupt.borrow()
     }
+}
+
+/// Says a condition in words: `status is built`.
+fn said(condition: &Condition) -> String {
+    let words = condition.0.iter().map(|(name, values)| {
+        let values: Vec<String> =
+            values.0.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect();
+        format!("{} is {}", name.trim_start_matches('/'), values.join(" or "))
+    });
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// Says that it is not known whether an object was made.

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
-use crate::api::{Client, object, unreadable};
+use crate::api::{Client, unreadable};
 use crate::error::Error;
 use crate::kinds::Registry;
 use crate::kinds::kind::Kind;
 use crate::plan::{Action, Change, Plan};
+use crate::tenant::needs::Needs;
 use crate::tenant::{Address, Object, Tenant};
 
 const FIRST_LOOK: Duration = Duration::from_millis(500);
@@ -58,6 +59,7 @@ enum Seen {
 pub async fn read_back(
     client: &Client,
     registry: &Registry,
+    needs: &Needs,
     done: &[(Address, Action, Option<String>)],
     is_settled: impl Fn(&Object) -> bool + Sync,
     lag: Duration,
@@ -66,15 +68,15 @@ pub async fn read_back(
     let written = done
         .iter()
         .filter_map(|(address, action, id)| registry.get(&address.kind).map(|kind| (kind, *action, id.as_deref())));
-    let (single, listed): (Vec<_>, Vec<_>) =
-        written.partition(|(kind, _, id)| kind.get.is_some() && (kind.singleton || id.is_some()));
+    let (single, listed): (Vec<_>, Vec<_>) = written
+        .partition(|(kind, _, id)| (kind.get.is_some() || kind.keys.is_some()) && (kind.singleton || id.is_some()));
     let seen = try_join_all(single.iter().map(|(kind, action, id)| {
         let is_settled = &is_settled;
-        async move { patient(client, kind, *action, *id, is_settled, (lag, after)).await }
+        async move { patient(client, (kind, *id, needs), *action, is_settled, (lag, after)).await }
     }));
     let is_listed = |kind: &&Kind| listed.iter().any(|(listed, ..)| listed.name == kind.name);
     let lists: Vec<&Kind> = registry.iter().filter(is_listed).collect();
-    let (seen, mut tenant) = tokio::try_join!(seen, client.fetch(&lists))?;
+    let (seen, mut tenant) = tokio::try_join!(seen, client.fetch(&lists, needs))?;
     let names: Vec<&Address> = done.iter().map(|(address, ..)| address).collect();
     let ids: Vec<&String> = done.iter().filter_map(|(_, _, id)| id.as_ref()).collect();
     for kind in &lists {
@@ -101,17 +103,15 @@ pub async fn read_back(
 /// Reads one object until it shows what was written.
 async fn patient(
     client: &Client,
-    kind: &Kind,
+    (kind, id, needs): (&Kind, Option<&str>, &Needs),
     action: Action,
-    id: Option<&str>,
     is_settled: &(impl Fn(&Object) -> bool + Sync),
     (lag, after): (Duration, usize),
 ) -> Result<Seen, Error> {
-    let get = kind.get.as_ref().expect("only kinds with a `get` come here");
     let (mut left, mut pause) = (lag, FIRST_LOOK);
     loop {
-        let seen = match client.read_one(get, id, after).await {
-            Ok(value) => Seen::Object(object(kind, value)),
+        let seen = match client.read_object(kind, id, needs, after).await {
+            Ok(object) => Seen::Object(object),
             Err(failure) if failure.status == Some(404) => Seen::Gone,
             Err(failure) => Seen::Unreadable(unreadable(&failure).ok_or(failure)?),
         };

@@ -13,6 +13,7 @@ use crate::kinds::kind::{Kind, Method};
 use crate::plan::call::Call;
 use crate::plan::{Action, Change, Consent, FORMAT_VERSION, Plan, Summary};
 use crate::tenant::names::{Meaning, Names};
+use crate::tenant::needs::Needs;
 use crate::tenant::{Address, Object, Provenance, Tenant};
 
 /// Applications and grants, kept as the real API keeps them: names are not unique.
@@ -133,7 +134,7 @@ fn calls(
     _live: Option<&Object>,
     names: &Names,
 ) -> Result<Vec<Call>, Problem> {
-    let call = |method, path: String, body| Call { method, path, body, spare: None, scopes: Vec::new() };
+    let call = Call::new;
     let body = match change.name.split_once(" -> ") {
         None => json!({"name": change.name}),
         Some((client, audience)) => match names.meaning("clients", client) {
@@ -141,8 +142,8 @@ fn calls(
             _ => return Err(Problem::error(format!("no application `{client}`"))),
         },
     };
-    let body = body.as_object().cloned();
-    let path = kind.list.as_ref().unwrap().path.clone();
+    let body = Some(body);
+    let path: String = kind.list.as_ref().unwrap().path.clone();
     let own = || format!("{path}/{}", change.id.as_ref().unwrap());
     Ok(match change.action {
         Action::Create if change.name == "Two" => {
@@ -345,7 +346,9 @@ async fn what_was_written_is_read_back_with_patience() {
         *looks += u32::from(object.address.name == "B");
         object.address.name != "B" || *looks > 2
     };
-    let found = read_back(&client, Registry::builtin(), &done, settled, Duration::from_secs(10)).await.unwrap();
+    let found = read_back(&client, Registry::builtin(), &Needs::default(), &done, settled, Duration::from_secs(10))
+        .await
+        .unwrap();
     let names: Vec<&str> = found.objects("clients").iter().map(|object| object.address.name.as_str()).collect();
     assert_eq!(names, ["A", "B"]);
     let asked = |path: &str| server.lines().iter().filter(|line| *line == path).count();
@@ -356,7 +359,7 @@ async fn what_was_written_is_read_back_with_patience() {
 async fn what_is_refused_for_members_that_nobody_knows_is_sent_without_them() {
     let refusal = |status| Trouble::Instead(Reply::Json(status, json!({"statusCode": status, "message": "no"})));
     let with_spare = |kind: &Kind, change: &Change, wanted: Option<&Object>, live: Option<&Object>, names: &Names| {
-        let spare = Map::from_iter([("name".to_owned(), json!("spare"))]);
+        let spare = json!({ "name": "spare" });
         let calls = calls(kind, change, wanted, live, names)?.into_iter();
         Ok(calls.map(|call| Call { spare: Some(spare.clone()), ..call }).collect())
     };

@@ -21,6 +21,7 @@ use crate::render::hidden::hidden;
 use crate::render::outcome::{Note, Notes, done_line, outcome_text};
 use crate::render::{plan_json, plan_text};
 use crate::tenant::names::Names;
+use crate::tenant::needs::Needs;
 use crate::tenant::{Address, Object, Pattern};
 use crate::text::plural;
 
@@ -170,7 +171,8 @@ async fn remaining(
 ) -> Result<Planned, Error> {
     let registry = Registry::builtin();
     let shows = |raw: &Object| carried_out.iter().all(|planned| plan::shows(registry, planned, &outcome.names, raw));
-    let read = apply::read_back(&connected.client, registry, &outcome.done, shows, READ_LAG).await?;
+    let needs = Needs::of(&drawn.desired.tenant, &session.policy.moves());
+    let read = apply::read_back(&connected.client, registry, &needs, &outcome.done, shows, READ_LAG).await?;
     let live = apply::refreshed(&drawn.live, read, &drawn.planned.plan, &outcome.done);
     let written: Vec<&Address> = outcome.done.iter().map(|(address, ..)| address).collect();
     let only = vec![written.iter().map(|address| Pattern::exactly(address)).collect()];

@@ -10,6 +10,7 @@ use crate::files::{Entry, Files, Mode};
 use crate::kinds::Registry;
 use crate::plan::scope;
 use crate::tenant::Tenant;
+use crate::tenant::needs::Needs;
 use crate::text::plural;
 
 /// Arguments.
@@ -36,7 +37,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     let mut session = Session::open(context, &args.choice, &Consent::default())?;
     let connected = session.connect(context).await?;
     let registry = Registry::builtin();
-    let live = connected.client.fetch(&chosen_kinds(registry, &session.policy)).await?;
+    let live = connected.client.fetch(&chosen_kinds(registry, &session.policy), &Needs::everything()).await?;
     learn(registry, &live, &context.secrets);
     connected.report(context);
     connected.close()?;

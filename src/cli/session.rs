@@ -16,6 +16,7 @@ use crate::kinds::secrets::secret_texts;
 use crate::plan::{Planned, Policy, plan, scope};
 use crate::sandbox::{self, Sandbox};
 use crate::secret::Secrets;
+use crate::tenant::needs::Needs;
 use crate::tenant::{Desired, Pattern, Tenant};
 use crate::text::{did_you_mean, plural};
 
@@ -174,7 +175,9 @@ impl Session {
     pub async fn draw(&self, context: &Context, connected: &Connected, desired: Desired) -> Result<Drawn, Error> {
         let registry = Registry::builtin();
         let kinds = scope::needed(registry, &desired, &self.policy);
-        let live = connected.client.fetch(&kinds).await?;
+        let moves = self.policy.moves();
+        let needs = Needs::of(&desired.tenant, &moves);
+        let live = connected.client.fetch(&kinds, &needs).await?;
         learn(registry, &live, &context.secrets);
         let planned = plan(registry, &desired, &live, &self.policy)
             .map_err(|problems| Error::from(problems).having("nothing was written"))?;
@@ -243,7 +246,7 @@ pub fn chosen_kinds<'a>(registry: &'a Registry, policy: &Policy) -> Vec<&'a Kind
 /// Tells the secrets of a tenant to those who hide them.
 pub(super) fn learn(registry: &Registry, live: &Tenant, secrets: &Secrets) {
     for object in live.iter() {
-        let fields = registry.get(&object.address.kind).map(|kind| &kind.fields);
+        let fields = registry.get(&object.address.kind).map(|kind| &kind.of(&object.value).fields);
         let texts = fields.map_or_else(Vec::new, |fields| secret_texts(fields, &object.value));
         for text in texts {
             secrets.learn(text);

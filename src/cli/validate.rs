@@ -65,7 +65,7 @@ fn check(
     settings.strict |= strict;
     let loaded = config::load(&settings, registry, &context.secrets)?;
     let mut problems = loaded.warnings;
-    problems.extend(cross::references(registry, &loaded.desired));
+    problems.extend(cross::unmet(registry, &loaded.desired));
     let kinds = loaded.desired.tenant.kinds.len();
     let objects = loaded.desired.tenant.iter().count();
     let line = format!(

@@ -17,7 +17,7 @@ pub(super) fn learn(registry: &Registry, root: &Node, secrets: &Secrets) {
     for (kind, objects) in kinds(registry, root) {
         for object in objects {
             if let Value::Object(object) = object.to_json() {
-                for text in secret_texts(&kind.fields, &object) {
+                for text in secret_texts(&kind.of(&object).fields, &object) {
                     secrets.learn(text);
                 }
             }
@@ -30,7 +30,11 @@ pub(super) fn secret_scalars(registry: &Registry, root: &Node) -> Vec<Span> {
     let mut found = Vec::new();
     for (kind, objects) in kinds(registry, root) {
         for object in objects {
-            members(&kind.fields, object, &mut found);
+            let fields = match object.to_json() {
+                Value::Object(value) => &kind.of(&value).fields,
+                _ => &kind.fields,
+            };
+            members(fields, object, &mut found);
         }
     }
     found

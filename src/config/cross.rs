@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::error::{Problem, Problems};
 use crate::kinds::Registry;
 use crate::kinds::kind::{Kind, Reference};
-use crate::tenant::names::references as references_of;
+use crate::tenant::names::{Mention, references};
 use crate::tenant::{Desired, Object, Tenant};
 use crate::text::did_you_mean;
 
@@ -80,16 +80,19 @@ fn hint_for_twice(kind: &Kind) -> String {
 
 /// Finds references that no definition meets, where the definitions list the kind referred to.
 #[must_use]
-pub fn references(registry: &Registry, desired: &Desired) -> Problems {
+pub fn unmet(registry: &Registry, desired: &Desired) -> Problems {
     let mut problems = Problems::default();
     for kind in registry {
         for object in desired.tenant.objects(&kind.name) {
-            let all = references_of(kind, &object.value);
-            for (pointer, reference, text) in &all {
-                let Some(targets) = desired.tenant.kinds.get(&reference.kind) else { continue };
-                let wanted = match reference.via.as_deref() {
-                    Some(sibling) => member(&all, pointer, reference, sibling, text, targets),
-                    None => Wanted::of(reference, text, targets),
+            for mention in &references(kind, &object.value) {
+                let Mention { pointer, reference, text, owner } = mention;
+                let listed: Option<Vec<&[Object]>> =
+                    reference.kinds().map(|kind| desired.tenant.kinds.get(kind).map(Vec::as_slice)).collect();
+                let Some(targets) = listed.map(|listed| listed.concat()) else { continue };
+                let wanted = match owner {
+                    Some(owner) => member(reference, owner, text, &targets),
+                    None if reference.via.is_some() || mention.is_partial() => Wanted::Met,
+                    None => Wanted::of(reference, text, &targets),
                 };
                 if let Wanted::Missing { what, known } = wanted {
                     let shown =
@@ -135,19 +138,8 @@ impl Wanted {
 }
 
 /// Looks for the member of a set in the object that the sibling field refers to.
-fn member(
-    all: &[(String, Reference, String)],
-    pointer: &str,
-    reference: &Reference,
-    sibling: &str,
-    text: &str,
-    targets: &[Object],
-) -> Wanted {
+fn member(reference: &Reference, (by, owner): &(Reference, String), text: &str, targets: &[Object]) -> Wanted {
     let [list, member] = reference.path.as_slice() else { return Wanted::Met };
-    let field = pointer.trim_end_matches(|character: char| character.is_ascii_digit()).trim_end_matches('/');
-    let parent = field.rsplit_once('/').map_or("", |(parent, _)| parent);
-    let at = format!("{parent}/{sibling}");
-    let Some((_, by, owner)) = all.iter().find(|(pointer, ..)| *pointer == at) else { return Wanted::Met };
     let is_owner = |target: &&Object| match by.path.first() {
         None => target.address.name == *owner,
         Some(field) => target.value.get(field).and_then(Value::as_str) == Some(owner),

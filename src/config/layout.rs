@@ -9,7 +9,7 @@ use crate::kinds::Registry;
 use crate::text::{did_you_mean, one_of};
 
 /// Kinds of the Deploy CLI that have no declaration here.
-pub const OTHER_KINDS: [&str; 33] = [
+pub const OTHER_KINDS: [&str; 32] = [
     "actions",
     "actionModules",
     "attackProtection",
@@ -28,7 +28,6 @@ pub const OTHER_KINDS: [&str; 33] = [
     "guardianPolicies",
     "hooks",
     "networkACLs",
-    "organizations",
     "pages",
     "phoneProviders",
     "phoneTemplates",

@@ -50,7 +50,7 @@ pub struct Loaded {
 }
 
 /// Reads and checks the definitions of an environment. References are not checked: see
-/// [`cross::references`].
+/// [`cross::unmet`].
 ///
 /// # Errors
 /// Everything that is wrong with them.

@@ -128,6 +128,9 @@ impl<'a> Parser<'a> {
     fn kind(&mut self, kind: &Kind, node: &Node) -> Option<Vec<Object>> {
         let expanded = expanded(node);
         let node = expanded.as_ref().unwrap_or(node);
+        if let Some((keys, held)) = kind.keys.as_ref().and_then(|keys| Some((keys, keys.holds.as_ref()?))) {
+            return self.by_name(kind, (&keys.field, held), node);
+        }
         match &*node.data {
             Data::Map(_) if kind.singleton => self.object(kind, node).map(|object| vec![object]),
             Data::List(items) if !kind.singleton => {
@@ -147,6 +150,36 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Reads a map from fixed names to the value of one field of each object.
+    fn by_name(&mut self, kind: &Kind, (key, held): (&str, &str), node: &Node) -> Option<Vec<Object>> {
+        match &*node.data {
+            Data::Map(entries) => {
+                let object = |entry: &Entry| {
+                    let field =
+                        |name: &str, value: Node| Entry { key: name.to_owned(), span: entry.span.clone(), value };
+                    let name = Node::of_json(Value::from(entry.key.clone()), &entry.span, false);
+                    Node::of_entries(vec![field(key, name), field(held, entry.value.clone())], &entry.span)
+                };
+                let objects: Vec<Node> = entries.iter().map(object).collect();
+                Some(objects.iter().filter_map(|object| self.object(kind, object)).collect())
+            }
+            Data::Scalar(scalar) if scalar.content == Content::Broken => None,
+            _ => {
+                let hint = "write each as `name: value`; leave the key out to leave the kind alone";
+                self.error(format!("`{}` must be a map, not {}", kind.name, node.what()), &node.span, hint);
+                None
+            }
+        }
+    }
+
+    /// Gives the kind with the fields that a value of the object brings.
+    fn variant<'k>(kind: &'k Kind, entries: &[Entry]) -> &'k Kind {
+        let by = kind.variants.as_ref().map(|variants| variants.by.as_str());
+        let deciding = entries.iter().filter(|entry| Some(entry.key.as_str()) == by);
+        let known = deciding.filter_map(|entry| Some((entry.key.clone(), Value::from(entry.value.as_text()?))));
+        kind.of(&known.collect())
+    }
+
     fn object(&mut self, kind: &Kind, node: &Node) -> Option<Object> {
         let expanded = expanded(node);
         let node = expanded.as_ref().unwrap_or(node);
@@ -156,6 +189,7 @@ impl<'a> Parser<'a> {
             return None;
         };
         self.is_broken = false;
+        let kind = Self::variant(kind, entries);
         let name = kind.identity.first().and_then(|identity| identity.fields.first());
         let name = entries.iter().find(|entry| Some(&entry.key) == name).and_then(|entry| entry.value.as_text());
         let mut part = Part { kind, name: name.unwrap_or("?").to_owned(), provenance: Provenance::default() };

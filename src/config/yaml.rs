@@ -134,6 +134,12 @@ impl Node {
         Self { data: Rc::new(data), span: span.clone(), weight: 1, height: 0 }
     }
 
+    /// Makes a map of entries that stand elsewhere.
+    #[must_use]
+    pub fn of_entries(entries: Vec<Entry>, span: &Span) -> Self {
+        Self { data: Rc::new(Data::Map(entries)), span: span.clone(), weight: 1, height: 0 }
+    }
+
     /// Gives the text, if it is one.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {

@@ -127,7 +127,13 @@ impl Export {
             self.problems
                 .push(Problem::warning(format!("{}: `{field}` is left out: the field is not known", kind.name)));
         }
-        if kind.singleton { values.into_iter().next() } else { Some(Value::Array(values)) }
+        match kind.keys.as_ref().and_then(|keys| Some((&keys.field, keys.holds.as_ref()?))) {
+            _ if kind.singleton => values.into_iter().next(),
+            Some((key, held)) => {
+                Some(Value::Object(values.iter().filter_map(|value| by_name(value, key, held)).collect()))
+            }
+            None => Some(Value::Array(values)),
+        }
     }
 
     /// Writes down one object.
@@ -138,7 +144,7 @@ impl Export {
         }
         let mut companion = |companion: &Companion, text: &str| self.companion(companion, &object.value, text);
         let mut keeper = Keeper { pin, left: LeftOut::default(), companion: &mut companion };
-        let value = keeper.object(&kind.fields, &source);
+        let value = keeper.object(&kind.of(&source).fields, &source);
         (value, keeper.left)
     }
 
@@ -157,11 +163,17 @@ impl Export {
             })
         };
         let folder = &companion.folder;
-        let path = self.taken.free(|suffix| format!("{folder}/{}", name(suffix)));
-        let name = path.rsplit('/').next().unwrap_or_default().to_owned();
+        let below = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let path = self.taken.free(|suffix| format!("{below}{}", name(suffix)));
         self.companions.push(File { path: PathBuf::from(&path), text: text.to_owned() });
-        Some(format!("./{name}"))
+        Some(format!("./{}", &path[below.len()..]))
     }
+}
+
+/// Gives the entry of an object in a map from fixed names; nothing where the name has nothing.
+fn by_name(value: &Value, key: &str, held: &str) -> Option<(String, Value)> {
+    let held = value.get(held).filter(|held| held.as_array().is_none_or(|items| !items.is_empty()))?;
+    Some((value.get(key)?.as_str()?.to_owned(), held.clone()))
 }
 
 /// Tells whether keyword replacement could find a marker in a text: two marks with something

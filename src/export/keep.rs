@@ -120,7 +120,8 @@ fn found(field: &Field, value: &Map<String, Value>) -> Option<Value> {
     let get = |name: &str| value.get(name).filter(|value| !value.is_null());
     let wire = field.convert.as_ref().and_then(|convert| Some(in_file_unit(convert, get(&convert.wire)?)));
     let own = || get(&field.name).cloned().map(|value| if field.convert.is_some() { whole(value) } else { value });
-    wire.or_else(own).or_else(|| field.alias.iter().find_map(|alias| get(alias).cloned()))
+    let others = field.alias.iter().chain(&field.handle_as);
+    wire.or_else(own).or_else(|| others.into_iter().find_map(|other| get(other).cloned()))
 }
 
 /// Converts a number on the wire to the file's unit.

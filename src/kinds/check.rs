@@ -18,6 +18,7 @@ use crate::text::{escape, unescape};
 /// Checks an object. With `strict`, an unknown field is an error.
 #[must_use]
 pub fn check(kind: &Kind, object: &Object, strict: bool) -> Problems {
+    let kind = kind.of(&object.value);
     let mut checker = Checker { object, strict, problems: Problems::default() };
     let identity: Vec<&str> = kind.identity.iter().flat_map(|way| &way.fields).map(String::as_str).collect();
     let is_needed = |field: &Field| {

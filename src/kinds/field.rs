@@ -256,6 +256,8 @@ pub enum Format {
     Hostname,
     /// Two capital letters (ISO 3166-1 alpha-2).
     CountryCode,
+    /// Small letters, digits, `-` and `_`, a letter or digit first (names of organizations).
+    OrganizationName,
     /// A key or certificate in PEM.
     Pem,
 }

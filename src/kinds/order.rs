@@ -8,7 +8,7 @@
 //!   level 2   clientGrants
 //! ```
 
-use super::kind::{Field, Fields, Kind};
+use super::kind::{Field, Fields, Kind, Reference};
 
 /// Sorts kinds into levels: each kind comes after all that it refers to.
 ///
@@ -54,19 +54,33 @@ fn is_ordered(field: &Field) -> bool {
 
 /// Names the kinds that fields of a kind refer to, in all its variants.
 pub(super) fn referred(kind: &Kind, counts: impl Fn(&Field) -> bool + Copy) -> Vec<&str> {
-    fn walk<'a>(fields: &'a Fields, counts: impl Fn(&Field) -> bool + Copy, names: &mut Vec<&'a str>) {
+    let mut names = Vec::new();
+    walk(kind, counts, &mut |field| {
+        names.extend(field.reference.iter().flat_map(Reference::kinds));
+        names.extend(field.names.iter().map(|named| named.kind.as_str()));
+    });
+    names
+}
+
+/// Lists the references of all fields that count, in all variants of a kind.
+pub fn references(kind: &Kind, counts: impl Fn(&Field) -> bool + Copy) -> Vec<&Reference> {
+    let mut found = Vec::new();
+    walk(kind, counts, &mut |field| found.extend(&field.reference));
+    found
+}
+
+/// Goes through the fields of a kind, at any depth and in all its variants.
+fn walk<'k>(kind: &'k Kind, counts: impl Fn(&Field) -> bool + Copy, visit: &mut impl FnMut(&'k Field)) {
+    fn inside<'k>(fields: &'k Fields, counts: impl Fn(&Field) -> bool + Copy, visit: &mut impl FnMut(&'k Field)) {
         for field in fields.iter().filter(|field| counts(field)) {
             for field in [Some(field), field.items.as_deref()].into_iter().flatten() {
-                names.extend(field.reference.iter().flat_map(|reference| reference.kinds()));
-                names.extend(field.names.iter().map(|named| named.kind.as_str()));
-                walk(&field.fields, counts, names);
+                visit(field);
+                inside(&field.fields, counts, visit);
             }
         }
     }
-    let mut names = Vec::new();
-    walk(&kind.fields, counts, &mut names);
+    inside(&kind.fields, counts, visit);
     for case in kind.variants.iter().flat_map(|variants| &variants.cases) {
-        walk(&case.fields, counts, &mut names);
+        inside(&case.fields, counts, visit);
     }
-    names
 }

@@ -44,6 +44,9 @@ pub struct ServerKind {
     /// Fields that only the sandbox serves.
     #[serde(default)]
     pub fields: Fields,
+    /// Kinds beside this one that only the sandbox serves.
+    #[serde(default)]
+    pub beside: Vec<Kind>,
     /// Of a kind in `children`: its list has objects of another kind, those with an element that refers to
     /// the parent.
     #[serde(default)]

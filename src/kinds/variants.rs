@@ -18,21 +18,17 @@ fn with_variants(mut kind: Kind, all: &[Kind]) -> Result<Kind, String> {
     let Some(variants) = &kind.variants else { return Ok(kind) };
     let mut made = BTreeMap::new();
     for case in &variants.cases {
-        let variant = match &case.kind {
-            Some(name) => all
-                .iter()
-                .find(|other| other.name == *name)
-                .ok_or_else(|| format!("{}: no kind `{name}` for {}", kind.name, case.of.join(", ")))?
-                .clone(),
-            None => {
-                let mut variant = Kind { variants: None, ..kind.clone() };
-                let member = variant
-                    .fields
-                    .get_mut(&variants.member)
-                    .ok_or_else(|| format!("{}: no field `{}` for its variants", kind.name, variants.member))?;
-                member.fields = joined(&case.fields, &member.fields);
-                variant
-            }
+        let variant = if let Some(name) = &case.kind {
+            let other = all.iter().find(|other| other.name == *name);
+            other.ok_or_else(|| format!("{}: no kind `{name}` for {}", kind.name, case.of.join(", ")))?.clone()
+        } else {
+            let mut variant = Kind { variants: None, ..kind.clone() };
+            let member = variant
+                .fields
+                .get_mut(&variants.member)
+                .ok_or_else(|| format!("{}: no field `{}` for its variants", kind.name, variants.member))?;
+            member.fields = joined(&case.fields, &member.fields);
+            variant
         };
         made.extend(case.of.iter().map(|value| (value.clone(), variant.clone())));
     }

@@ -9,9 +9,10 @@ use std::fmt::{self, Write};
 use serde_json::{Map, Value};
 
 use super::diff::{Along, merged_set, on_wire, without_nulls};
-use super::{Action, Change, Edit, Op};
+use super::elements::Elements;
+use super::{Action, Change, Op};
 use crate::error::Problem;
-use crate::kinds::kind::{Endpoint, Field, Kind, Method, Type};
+use crate::kinds::kind::{Endpoint, Field, Fields, Kind, Lookup, Method, Type, Wait};
 use crate::tenant::names::Names;
 use crate::tenant::{Object, fill};
 use crate::text::{escape, unescape};
@@ -25,12 +26,38 @@ pub struct Call {
     /// create before it answers.
     pub path: String,
     /// The body.
-    pub body: Option<Map<String, Value>>,
+    pub body: Option<Value>,
     /// The body to send where the API refuses the other: without what a definition does not say and
     /// no declaration knows. Missing where that makes no difference.
-    pub spare: Option<Map<String, Value>>,
+    pub spare: Option<Value>,
     /// Any one of these scopes is enough.
     pub scopes: Vec<String>,
+    /// Values of the body that are read right before.
+    pub lookups: Vec<LookedUp>,
+    /// What the live object must be before.
+    pub wait: Option<Wait>,
+    /// The field, and its value, by which the live object shows that the call was made.
+    pub shown_by: Option<(String, Value)>,
+}
+
+/// A value of a body that is read right before the call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LookedUp {
+    /// The object in the body that the value belongs into: a JSON Pointer (RFC 6901).
+    pub owner: String,
+    /// The member that it becomes.
+    pub name: String,
+    /// Where it is found.
+    pub lookup: Lookup,
+}
+
+impl Call {
+    /// Makes a call that nothing is known of but this.
+    #[must_use]
+    pub fn new(method: Method, path: impl Into<String>, body: Option<Value>) -> Self {
+        let (path, scopes, lookups) = (path.into(), Vec::new(), Vec::new());
+        Self { method, path, body, spare: None, scopes, lookups, wait: None, shown_by: None }
+    }
 }
 
 impl fmt::Debug for Call {
@@ -51,6 +78,7 @@ pub fn calls(
     live: Option<&Object>,
     names: &Names,
 ) -> Result<Vec<Call>, Problem> {
+    let kind = desired.or(live).map_or(kind, |object| kind.of(&object.value));
     let id = live.and_then(|live| live.id.as_deref());
     let mut calls = Vec::new();
     if matches!(change.action, Action::Delete | Action::Replace) {
@@ -60,27 +88,39 @@ pub fn calls(
     let is_made = matches!(change.action, Action::Create | Action::Replace);
     let (id, live) = if is_made { (None, None) } else { (id, live) };
     let is_later = |field: &Field| is_made && field.update_only;
+    let is_own = |field: &Field| field.call.is_some() || field.child.is_some();
     if is_made {
-        let body = body(kind, change, desired, None, Along::All, |field| !field.update_only && field.call.is_none())?;
-        calls.push(endpoint(change, kind.create.as_ref(), None, Some(with_ids(kind, change, names, body)?))?);
+        let body = body(kind, change, desired, None, Along::All, |field| !field.update_only && !is_own(field))?;
+        let body = on_the_wire(kind, change, names, body)?;
+        calls.push(Call {
+            lookups: lookups(&kind.fields, &body),
+            ..endpoint(change, kind.create.as_ref(), None, Some(body))?
+        });
     }
     let updated = |along| {
-        let body = body(kind, change, desired, live, along, |f| f.call.is_none() && (!is_made || is_later(f)))?;
-        with_ids(kind, change, names, body)
+        let body = body(kind, change, desired, live, along, |f| !is_own(f) && (!is_made || is_later(f)))?;
+        on_the_wire(kind, change, names, body)
     };
     let body = updated(Along::All)?;
-    if !body.is_empty() {
+    if body.as_object().is_some_and(|body| !body.is_empty()) {
         let spare = Some(updated(Along::Declared)?).filter(|spare| *spare != body);
-        calls.push(Call { spare, ..endpoint(change, kind.update.as_ref(), id, Some(body))? });
+        let lookups = lookups(&kind.fields, &body);
+        calls.push(Call { spare, lookups, ..endpoint(change, kind.update.as_ref(), id, Some(body))? });
     }
-    calls.extend(change.fields.iter().filter_map(|edit| own_call(kind, edit, desired, live, id)));
+    for (field, child) in kind.children() {
+        calls.extend(Elements { kind, field, child, change, names, id }.calls(desired, live)?);
+    }
+    let own = kind.fields.iter().filter_map(|field| own_call(field, change, desired, live, !calls.is_empty()));
+    let own: Vec<Call> = own.map(|call| Call { path: path(&call.path, id), ..call }).collect();
+    calls.extend(own);
     Ok(calls)
 }
 
 /// Tells why an update can't be sent: the pointer of a hidden secret that is not at hand.
 #[must_use]
 pub fn refusal(kind: &Kind, change: &Change, desired: &Object, live: &Object) -> Option<String> {
-    body(kind, change, desired, Some(live), Along::All, |field| field.call.is_none())
+    let kind = kind.of(&desired.value);
+    body(kind, change, desired, Some(live), Along::All, |field| field.call.is_none() && field.child.is_none())
         .err()
         .map(|problem| problem.message)
 }
@@ -89,17 +129,12 @@ fn endpoint(
     change: &Change,
     endpoint: Option<&Endpoint>,
     id: Option<&str>,
-    body: Option<Map<String, Value>>,
+    body: Option<Value>,
 ) -> Result<Call, Problem> {
     let endpoint =
         endpoint.ok_or_else(|| Problem::error(format!("the API has no such operation for {}", change.address())))?;
-    Ok(Call {
-        method: endpoint.method,
-        path: path(&endpoint.path, id),
-        body,
-        spare: None,
-        scopes: endpoint.scopes.clone(),
-    })
+    let call = Call::new(endpoint.method, path(&endpoint.path, id), body);
+    Ok(Call { scopes: endpoint.scopes.clone(), ..call })
 }
 
 fn path(pattern: &str, id: Option<&str>) -> String {
@@ -120,21 +155,69 @@ pub fn encoded(segment: &str) -> String {
     text
 }
 
-fn with_ids(
+/// Gives a body as the API takes it: handles in the place of names, each under the API's own name.
+fn on_the_wire(kind: &Kind, change: &Change, names: &Names, mut body: Map<String, Value>) -> Result<Value, Problem> {
+    with_ids(kind, change, names, &mut body)?;
+    rename(&kind.fields, &mut body);
+    Ok(Value::Object(body))
+}
+
+/// Puts handles in the place of names.
+pub(super) fn with_ids(
     kind: &Kind,
     change: &Change,
     names: &Names,
-    mut body: Map<String, Value>,
-) -> Result<Map<String, Value>, Problem> {
-    let unknown = names.put_ids(kind, &mut body);
-    match unknown.first() {
-        None => Ok(body),
+    body: &mut Map<String, Value>,
+) -> Result<(), Problem> {
+    match names.put_ids(kind, body).first() {
+        None => Ok(()),
         Some((pointer, reference)) => Err(Problem::error(format!(
             "{} refers at {pointer} to an object of {} that the tenant does not have",
             change.address(),
             reference.kind
         ))),
     }
+}
+
+/// Puts members under the names that they have where they hold a handle.
+pub(super) fn rename(fields: &Fields, members: &mut Map<String, Value>) {
+    let renamed = std::mem::take(members).into_iter().map(|(name, mut value)| {
+        let Some(field) = fields.get(&name) else { return (name, value) };
+        match (&mut value, &field.items) {
+            (Value::Object(inner), _) => rename(&field.fields, inner),
+            (Value::Array(elements), Some(items)) => {
+                elements.iter_mut().filter_map(Value::as_object_mut).for_each(|inner| rename(&items.fields, inner));
+            }
+            _ => {}
+        }
+        (field.handle_as.clone().unwrap_or(name), value)
+    });
+    *members = renamed.collect();
+}
+
+/// Lists the values of a body that are looked up: those that a definition does not give.
+fn lookups(fields: &Fields, body: &Value) -> Vec<LookedUp> {
+    fn walk(fields: &Fields, value: &Value, at: &str, found: &mut Vec<LookedUp>) {
+        let Some(members) = value.as_object() else { return };
+        for field in fields {
+            let pointer = format!("{at}/{}", escape(&field.name));
+            match (members.get(&field.name), &field.items) {
+                (None, _) => {
+                    let looked_up = |lookup| LookedUp { owner: at.to_owned(), name: field.name.clone(), lookup };
+                    found.extend(field.lookup.clone().map(looked_up));
+                }
+                (Some(Value::Array(elements)), Some(items)) => {
+                    for (index, element) in elements.iter().enumerate() {
+                        walk(&items.fields, element, &format!("{pointer}/{index}"), found);
+                    }
+                }
+                (Some(inner), _) => walk(&field.fields, inner, &pointer, found),
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(fields, body, "", &mut found);
+    found
 }
 
 /// Gives the body of a create or an update: the top-level fields that the edits touch.
@@ -179,13 +262,20 @@ fn top(pointer: &str) -> String {
     unescape(pointer.trim_start_matches('/').split('/').next().unwrap_or_default())
 }
 
-/// The call that writes a field which has one of its own.
-fn own_call(kind: &Kind, edit: &Edit, desired: &Object, live: Option<&Object>, id: Option<&str>) -> Option<Call> {
-    let field = kind.fields.get(&top(&edit.path))?;
+/// The call that writes a field which has one of its own, where the change needs it. `is_written`
+/// says that the change makes other calls before.
+fn own_call(field: &Field, change: &Change, desired: &Object, live: Option<&Object>, is_written: bool) -> Option<Call> {
     let call = field.call.as_ref()?;
-    if field.exclusive && edit.after != Some(Value::Bool(true)) {
-        // It ends here when another object's call makes that one so.
-        return None;
+    let edit = change.fields.iter().find(|edit| top(&edit.path) == field.name);
+    let is_made_again = call.again && is_written && desired.value.get(&field.name) == call.value.as_ref();
+    if !is_made_again {
+        let after = edit?.after.as_ref();
+        // An exclusive mark ends here when another object's call makes that one so.
+        if call.value.as_ref().is_some_and(|value| after != Some(value))
+            || (field.exclusive && after != Some(&Value::Bool(true)))
+        {
+            return None;
+        }
     }
     let text = |name: &str| {
         let value = desired.value.get(name).or_else(|| live?.value.get(name))?;
@@ -195,13 +285,10 @@ fn own_call(kind: &Kind, edit: &Edit, desired: &Object, live: Option<&Object>, i
         let value = value.as_str().map_or_else(|| value.clone(), |pattern| Value::from(fill(pattern, text)));
         (name.clone(), value)
     });
-    Some(Call {
-        method: call.method,
-        path: path(&call.path, id),
-        body: Some(filled.collect()),
-        spare: None,
-        scopes: call.scopes.clone(),
-    })
+    let body = Some(Value::Object(filled.collect())).filter(|_| !call.body.is_empty());
+    let shown_by = call.value.clone().map(|value| (field.name.clone(), value));
+    let (scopes, wait) = (call.scopes.clone(), call.wait.clone());
+    Some(Call { scopes, wait, shown_by, ..Call::new(call.method, call.path.clone(), body) })
 }
 
 /// Makes the values to send for one change.
@@ -223,7 +310,7 @@ impl Sender<'_> {
                 self.whole(field, at, wanted, live)
             }
             (Value::Array(wanted), Some(Value::Array(live))) if field.holds == Type::Set => {
-                Ok(Value::Array(merged_set(field, wanted, live, self.along)))
+                self.set(field, at, wanted, live)
             }
             _ => Ok(on_wire(field, desired).map_or_else(|| without_nulls(desired), Value::from)),
         }
@@ -263,7 +350,8 @@ impl Sender<'_> {
         live: &Map<String, Value>,
     ) -> Result<Value, Problem> {
         let mut sent = Map::new();
-        for (name, value) in live.iter().filter(|(name, _)| !desired.contains_key(*name)) {
+        let is_masked = |name: &String| field.fields.get(name).is_some_and(|member| member.masked);
+        for (name, value) in live.iter().filter(|(name, _)| !desired.contains_key(*name) && !is_masked(name)) {
             sent.extend(self.along.member(Some(field), name, value).map(|value| (name.clone(), value)));
         }
         for (name, value) in desired {
@@ -282,17 +370,34 @@ impl Sender<'_> {
                 }
             }
         }
-        let hidden =
-            field.fields.iter().find(|member| member.secret && member.write_only && !sent.contains_key(&member.name));
-        match hidden {
+        match hidden(field, &sent, Some(live)) {
             None => Ok(Value::Object(sent)),
-            Some(hidden) => {
-                let path = format!("{at}/{}", hidden.name);
-                Err(Problem::error(format!(
-                    "{path} would have to be sent along, the API does not show it, and the definition does not have it"
-                ))
-                .at(self.desired.provenance.origin(at)))
-            }
+            Some(hidden) => Err(self.refusal(at, &hidden.name)),
         }
     }
+
+    /// A set that the API replaces: what the definition says, and the rest of each element as it is.
+    fn set(&self, field: &Field, at: &str, desired: &[Value], live: &[Value]) -> Result<Value, Problem> {
+        let elements = merged_set(field, desired, live, self.along);
+        let of_element = |element: &Value| hidden(field.items.as_deref()?, element.as_object()?, None);
+        match elements.iter().find_map(of_element) {
+            None => Ok(Value::Array(elements)),
+            Some(hidden) => Err(self.refusal(at, &hidden.name)),
+        }
+    }
+
+    fn refusal(&self, at: &str, hidden: &str) -> Problem {
+        Problem::error(format!(
+            "{at}/{hidden} would have to be sent along, the API does not show it, and the definition does not have it"
+        ))
+        .at(self.desired.provenance.origin(at))
+    }
+}
+
+/// Finds a secret that an object would lose: one that the API never shows, or shows in another form
+/// only (then it is known whether it is there).
+fn hidden<'f>(field: &'f Field, sent: &Map<String, Value>, live: Option<&Map<String, Value>>) -> Option<&'f Field> {
+    let is_there = |member: &Field| member.write_only || live.is_some_and(|live| live.contains_key(&member.name));
+    let mut secrets = field.fields.iter().filter(|member| member.secret && member.is_hidden());
+    secrets.find(|member| is_there(member) && !sent.contains_key(&member.name))
 }

@@ -39,7 +39,7 @@ pub fn difference(kind: &Kind, desired: &Object, live: Option<&Map<String, Value
     for (name, value) in &desired.value {
         let at = Place { path: format!("/{}", escape(name)), depth: 1, write_once: false };
         let found = live.unwrap_or(&empty).get(name);
-        match kind.fields.get(name) {
+        match kind.of(&desired.value).fields.get(name) {
             Some(field) => walk.field(field, value, found, &at),
             None => walk.whole(value, found, &at),
         }
@@ -49,6 +49,9 @@ pub fn difference(kind: &Kind, desired: &Object, live: Option<&Map<String, Value
     walk.found.secrets.extend(kept.map(|path| (path.clone(), SecretState::Kept)));
     walk.found
 }
+
+/// What stands in the place of a secret in a value that is shown.
+const MASKED: &str = "(sensitive)";
 
 /// The depth of what stands in an element of a set.
 const NESTED: usize = 2;
@@ -134,6 +137,13 @@ impl Walk<'_> {
             }
             (desired, Some(live)) if field.convert.is_some() && on_wire(field, desired) == on_wire(field, live) => {}
             (Value::Object(map), None) => self.added(field, map, at),
+            (desired, live) if holds_secret(field, desired) => {
+                if live.is_none_or(|live| !canon::are_equal(desired, live)) {
+                    let op = if live.is_none() { Op::Add } else { Op::Replace };
+                    let before = live.map(|live| masked(field, live));
+                    self.push(op, at, before, Some(masked(field, &without_nulls(desired))), None);
+                }
+            }
             (desired, live) => self.whole(desired, live, at),
         }
     }
@@ -165,7 +175,12 @@ impl Walk<'_> {
 
     fn object(&mut self, field: &Field, desired: &Map<String, Value>, live: &Map<String, Value>, at: &Place) {
         if field.holds == Type::Map && !field.merge || field.holds == Type::Object && field.fields.is_empty() {
-            self.whole(&Value::Object(desired.clone()), Some(&Value::Object(live.clone())), at);
+            let (desired, live) = (Value::Object(desired.clone()), Value::Object(live.clone()));
+            if !holds_secret(field, &desired) {
+                self.whole(&desired, Some(&live), at);
+            } else if !canon::are_equal(&desired, &live) {
+                self.push(Op::Replace, at, Some(masked(field, &live)), Some(masked(field, &desired)), None);
+            }
             return;
         }
         for (name, value) in desired {
@@ -196,26 +211,29 @@ impl Walk<'_> {
     }
 
     fn set(&mut self, field: &Field, desired: &[Value], live: &[Value], at: &Place) {
-        let find = |items: &[Value], wanted: &Value| {
-            let key = canon::member_key(field, wanted);
-            items.iter().find(|item| canon::member_key(field, item) == key).cloned()
-        };
-        let mut set = SetEdit::default();
-        for item in desired {
-            match find(live, item) {
-                None => set.added.push(item.clone()),
-                Some(live) if says_the_same(field.items.as_deref(), item, &live) => {}
-                Some(live) => set
-                    .changed
-                    .push(json!({ "before": live, "after": joined(field.items.as_deref(), item, &live, Along::All) })),
+        let mut set = set_edit(field, desired, live);
+        let hides = |item: &Value| field.items.as_ref().is_some_and(|items| holds_hidden(items, item));
+        let (hidden, _): (Vec<&Value>, Vec<&Value>) = desired.iter().partition(|item| hides(item));
+        let is_new = |item: &&&Value| set.added.contains(item);
+        if hidden.iter().any(|item| !is_new(&item)) {
+            if self.is_rotated && !at.write_once {
+                let same = hidden.iter().filter(|item| !is_new(item));
+                let known = same.filter(|item| !set.changed.iter().any(|change| change.get("after") == Some(item)));
+                let again: Vec<Value> = known.map(|item| json!({ "before": item, "after": item })).collect();
+                set.changed.extend(again);
+            } else {
+                self.found.secrets.push((at.path.clone(), SecretState::NotComparable));
             }
         }
-        set.removed = live.iter().filter(|item| find(desired, item).is_none()).cloned().collect();
         if set == SetEdit::default() {
             return;
         }
-        let after = merged_set(field, desired, live, Along::All);
-        self.push(Op::Replace, at, Some(Value::Array(live.to_vec())), Some(Value::Array(after)), Some(set));
+        let shown = |items: Vec<Value>| -> Vec<Value> { items.iter().map(|item| masked_item(field, item)).collect() };
+        let after = shown(merged_set(field, desired, live, Along::All));
+        let (added, removed) = (shown(set.added), shown(set.removed));
+        let both = |change: &Value| json!({ "before": masked_item(field, &change["before"]), "after": masked_item(field, &change["after"]) });
+        let set = SetEdit { added, removed, changed: set.changed.iter().map(both).collect() };
+        self.push(Op::Replace, at, Some(Value::Array(shown(live.to_vec()))), Some(Value::Array(after)), Some(set));
     }
 
     /// A secret is compared only where the API shows it, and its values are never in an edit.
@@ -254,6 +272,49 @@ impl Walk<'_> {
             return Edit { op, path, before: None, after: None, sensitive: true, set: None, source };
         }
         Edit { op, path, before, after, sensitive: false, set, source }
+    }
+}
+
+/// Compares two sets by the keys of their elements.
+#[must_use]
+pub fn set_edit(field: &Field, desired: &[Value], live: &[Value]) -> SetEdit {
+    let item = field.items.as_deref();
+    let find = |items: &[Value], wanted: &Value| {
+        let key = canon::member_key(field, wanted);
+        items.iter().find(|item| canon::member_key(field, item) == key).cloned()
+    };
+    let mut set = SetEdit::default();
+    for wanted in desired {
+        match find(live, wanted) {
+            None => set.added.push(wanted.clone()),
+            Some(live) if says_the_same(item, wanted, &live) => {}
+            Some(live) => {
+                set.changed.push(json!({ "before": live, "after": joined(item, wanted, &live, Along::All) }));
+            }
+        }
+    }
+    set.removed = live.iter().filter(|item| find(desired, item).is_none()).cloned().collect();
+    set
+}
+
+/// Shows an element of a list: secrets in it are not.
+fn masked_item(field: &Field, item: &Value) -> Value {
+    field.items.as_ref().map_or_else(|| item.clone(), |of| masked(of, item))
+}
+
+/// Shows a value: secrets in it are not.
+fn masked(field: &Field, value: &Value) -> Value {
+    match value {
+        Value::Null => Value::Null,
+        _ if field.secret => Value::from(MASKED),
+        Value::Object(members) => {
+            let member = |(name, value): (&String, &Value)| {
+                (name.clone(), field.member(name).map_or_else(|| value.clone(), |member| masked(member, value)))
+            };
+            Value::Object(members.iter().map(member).collect())
+        }
+        Value::Array(items) => items.iter().map(|item| masked_item(field, item)).collect(),
+        other => other.clone(),
     }
 }
 
@@ -378,9 +439,10 @@ fn says_the_same(field: Option<&Field>, desired: &Value, live: &Value) -> bool {
             desired.iter().all(|(name, value)| {
                 let member = field.and_then(|field| field.fields.get(name));
                 match live.get(name) {
+                    Some(_) if member.is_some_and(|member| member.masked) => true,
                     Some(live) => says_the_same(member, value, live),
                     None => member.map_or(value.is_null(), |member| {
-                        member.read_only || member.write_only || is_nothing(member, value, NESTED)
+                        member.read_only || member.is_hidden() || is_nothing(member, value, NESTED)
                     }),
                 }
             })
@@ -392,6 +454,7 @@ fn says_the_same(field: Option<&Field>, desired: &Value, live: &Value) -> bool {
 /// Compares a secret with what the API shows of it: `None` where it does not show enough.
 fn is_shown_equal(field: &Field, desired: &Value, live: &Value) -> Option<bool> {
     match (desired, live) {
+        _ if field.masked => None,
         (Value::Object(desired), Value::Object(live)) => desired
             .iter()
             .filter(|(_, value)| !value.is_null())
@@ -410,6 +473,12 @@ fn is_shown_equal(field: &Field, desired: &Value, live: &Value) -> Option<bool> 
         (_, Value::String(text)) if is_masked(text) => None,
         (desired, live) => Some(canon::are_equal(desired, live)),
     }
+}
+
+/// Tells whether a value has a secret that the API does not show.
+fn holds_hidden(field: &Field, value: &Value) -> bool {
+    let Some(map) = value.as_object() else { return false };
+    map.keys().any(|name| field.fields.get(name).is_some_and(|member| member.secret && member.is_hidden()))
 }
 
 fn holds_write_only(field: Option<&Field>, value: &Value) -> bool {

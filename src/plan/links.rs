@@ -5,6 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Change};
+use serde_json::Value;
+
 use crate::error::Problem;
 use crate::kinds::Registry;
 use crate::kinds::kind::Kind;
@@ -15,9 +17,11 @@ use crate::tenant::{Address, Object};
 /// Gives the addresses by which an object is recognised: those that its identity refers to. It goes
 /// with them when they are deleted.
 pub fn recognised_by<'a>(kind: &'a Kind, object: &'a Object) -> impl Iterator<Item = Address> + 'a {
-    kind.identity.iter().flat_map(|identity| &identity.fields).filter_map(|name| {
-        let reference = kind.fields.get(name)?.reference.as_ref()?;
-        Some(Address::new(&reference.kind, object.value.get(name)?.as_str()?))
+    kind.identity.iter().flat_map(|identity| &identity.fields).flat_map(|name| {
+        let reference = kind.fields.get(name).and_then(|field| field.reference.as_ref());
+        let text = object.value.get(name).and_then(Value::as_str);
+        let both = reference.zip(text);
+        both.into_iter().flat_map(|(reference, text)| reference.kinds().map(move |kind| Address::new(kind, text)))
     })
 }
 
@@ -90,18 +94,13 @@ fn require(registry: &Registry, desired: &Index<'_>, live: &Index<'_>, changes: 
 
 /// The addresses that an object refers to, among those of one side.
 fn targets(kind: &Kind, object: &Object, side: &Index<'_>) -> BTreeSet<Address> {
-    let found = references(kind, &object.value).into_iter().filter_map(|(_, reference, text)| {
-        let (field, text) = match &reference.via {
-            None => (reference.path.first().cloned(), text),
-            Some(via) => {
-                let own = kind.fields.get(via)?.reference.as_ref()?.path.first().cloned();
-                (own, object.value.get(via)?.as_str()?.to_owned())
-            }
+    let found = references(kind, &object.value).into_iter().flat_map(|mention| {
+        let (reference, text) = mention.owner.unwrap_or((mention.reference, mention.text));
+        let target = |kind: &str| match reference.path.first() {
+            None => Some(Address::new(kind, &text)),
+            Some(field) => side.by_value(kind, field, &text).map(|found| found.address.clone()),
         };
-        match field {
-            None => Some(Address::new(reference.kind, text)),
-            Some(field) => side.by_value(&reference.kind, &field, &text).map(|found| found.address.clone()),
-        }
+        reference.kinds().filter_map(target).collect::<Vec<_>>()
     });
     found.collect()
 }

@@ -10,7 +10,9 @@
 
 pub mod call;
 pub mod diff;
+mod elements;
 pub mod links;
+mod named;
 pub mod pair;
 pub mod planner;
 pub mod policy;
@@ -250,6 +252,14 @@ pub struct Policy {
     pub rotate: Vec<Pattern>,
     /// The id of the application that tenantctl signs in with.
     pub own_client: Option<String>,
+}
+
+impl Policy {
+    /// Gives the renames: kind, old name, new name.
+    #[must_use]
+    pub fn moves(&self) -> Vec<(&str, &str, &str)> {
+        self.moved.iter().map(|moved| (moved.kind.as_str(), moved.from.as_str(), moved.to.as_str())).collect()
+    }
 }
 
 /// An object that was renamed in the definitions.

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::diff::{Difference, difference};
+use super::named::completed;
 use super::references::References;
 use super::scope::{Scope, untouchable};
 use super::{Action, Change, Consent, Edit, FORMAT_VERSION, Held, Plan, Policy, SecretNote, SecretState, Summary};
@@ -16,7 +17,7 @@ use super::{call, links, pair, policy};
 use crate::error::{Problem, Problems};
 use crate::kinds::Registry;
 use crate::kinds::check::label;
-use crate::kinds::kind::Kind;
+use crate::kinds::kind::{Field, Kind};
 use crate::tenant::index::Index;
 use crate::tenant::names::{Meaning, Names};
 use crate::tenant::{Address, Desired, Object, Tenant, canon};
@@ -42,10 +43,10 @@ pub struct Planned {
 /// All problems that forbid a plan: kinds that can't be read, names that mean several objects,
 /// references to nothing, secrets that a create needs.
 pub fn plan(registry: &Registry, desired: &Desired, live: &Tenant, policy: &Policy) -> Result<Planned, Problems> {
-    let moves = policy.moved.iter().map(|moved| (moved.kind.as_str(), moved.from.as_str(), moved.to.as_str()));
-    let names = Names::of(registry, live, &desired.tenant, &moves.collect::<Vec<_>>());
-    let wanted = canonical(registry, &names, &desired.tenant, canon::desired);
+    let names = Names::of(registry, live, &desired.tenant, &policy.moves());
+    let mut wanted = canonical(registry, &names, &desired.tenant, canon::desired);
     let found = canonical(registry, &names, live, canon::live);
+    let incomplete = completed(registry, &mut wanted, &found);
     let scope = Scope::new(registry, policy, [&wanted, &found]);
     let (wanted_at, found_at, raw_at) =
         (Index::new(registry, &wanted), Index::new(registry, &found), Index::new(registry, live));
@@ -62,7 +63,7 @@ pub fn plan(registry: &Registry, desired: &Desired, live: &Tenant, policy: &Poli
         held: Vec::new(),
         secrets: Vec::new(),
         summary: Summary::default(),
-        problems: Problems::default(),
+        problems: incomplete,
         replaced: BTreeSet::new(),
     };
     for kind in registry.in_order().filter(|kind| !live.unreadable.contains_key(&kind.name)) {
@@ -209,7 +210,7 @@ impl<'a> Planner<'a> {
             }
         }
         self.settle_exclusive(kind);
-        let is_managed = self.wanted.kinds.contains_key(&kind.name) && !kind.singleton;
+        let is_managed = self.wanted.kinds.contains_key(&kind.name) && !kind.is_fixed();
         for (live, _) in found.iter().zip(is_paired).filter(|(_, is_paired)| !is_paired) {
             if self.untouchable(kind, live).is_some() {
                 continue;
@@ -347,15 +348,22 @@ impl<'a> Planner<'a> {
         edits: Vec<Edit>,
     ) -> Vec<Edit> {
         let reason = |edit: &Edit| {
-            let until = kind.fields.get(edit.path.trim_start_matches('/'))?.until.as_ref()?;
-            let is_off = edit.after == Some(Value::Bool(false));
-            let is_met = raw.is_some_and(|raw| until.live.fits(raw)) || is_off;
-            (!is_met).then_some(until.because.as_str())
+            let field = kind.fields.get(edit.path.trim_start_matches('/'))?;
+            let call = field.call.as_ref().filter(|call| call.value.is_some() && call.value != edit.after);
+            let until = field.until.as_ref().filter(|until| {
+                let is_off = edit.after == Some(Value::Bool(false));
+                !is_off && !raw.is_some_and(|raw| until.live.fits(raw))
+            });
+            call.map(|call| &call.because).or(until.map(|until| &until.because))
         };
         let (waiting, edits): (Vec<Edit>, Vec<Edit>) = edits.into_iter().partition(|edit| reason(edit).is_some());
         for edit in waiting {
-            let why = reason(&edit).unwrap_or_default().to_owned();
-            self.hold(&desired.address, action, Some(edit.path), &why);
+            let why = reason(&edit).cloned().unwrap_or_default();
+            // What is made is not yet what its definition says that it should not be.
+            let is_so = |field: &Field| raw.is_none() && field.default.is_some() && field.default == edit.after;
+            if !kind.fields.get(edit.path.trim_start_matches('/')).is_some_and(is_so) {
+                self.hold(&desired.address, action, Some(edit.path), &why);
+            }
         }
         edits
     }

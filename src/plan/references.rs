@@ -1,6 +1,6 @@
 //! References that must lead somewhere: to what the definitions or the tenant have, and will have.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::scope::Scope;
 use super::{Action, Change};
@@ -9,7 +9,7 @@ use crate::kinds::Registry;
 use crate::kinds::check::label;
 use crate::kinds::kind::{Kind, Reference, at};
 use crate::tenant::index::Index;
-use crate::tenant::names::{Meaning, Names, references};
+use crate::tenant::names::{Meaning, Mention, Names, references};
 use crate::tenant::{Address, Object, Tenant};
 use crate::text::did_you_mean;
 
@@ -30,12 +30,18 @@ pub struct References<'a> {
     pub scope: &'a Scope<'a>,
 }
 
-/// One reference of an object: where it stands, what it refers to, and its text.
+/// One reference of an object.
 struct Link<'l> {
     object: &'l Object,
-    pointer: &'l str,
-    reference: &'l Reference,
-    text: &'l str,
+    mention: &'l Mention,
+}
+
+impl<'l> Link<'l> {
+    /// The addresses that it may mean.
+    fn addresses(&self) -> impl Iterator<Item = Address> + use<'l> {
+        let Mention { reference, text, .. } = self.mention;
+        reference.kinds().map(move |kind| Address::new(kind, text))
+    }
 }
 
 impl References<'_> {
@@ -52,12 +58,12 @@ impl References<'_> {
                     let meant = self.desired.1.meant(&object.address, change.id.as_deref());
                     meant.is_some_and(|meant| std::ptr::eq(meant, object))
                 });
-            for (pointer, reference, text) in references(kind, &object.value) {
-                let link = Link { object, pointer: &pointer, reference: &reference, text: &text };
+            for mention in &references(kind, &object.value) {
+                let link = Link { object, mention };
                 let found = if change.is_some_and(|change| self.is_news(change, &link)) {
-                    self.problem(kind, &link, &doomed)
+                    self.problem(&link, &doomed)
                 } else {
-                    doomed.bereft(kind, &link)
+                    doomed.bereft(&link)
                 };
                 problems.extend(found.map(|problem| problem.at(self.place(kind, &link))));
             }
@@ -68,62 +74,63 @@ impl References<'_> {
     /// Tells whether a change brings a reference that was not there.
     fn is_news(&self, change: &Change, link: &Link<'_>) -> bool {
         let is_new = matches!(change.action, Action::Create | Action::Replace);
-        let is_edited = change.fields.iter().any(|edit| link.pointer.starts_with(&edit.path));
+        let is_edited = change.fields.iter().any(|edit| link.mention.pointer.starts_with(&edit.path));
         (is_new || is_edited) && !self.is_said_already(change, link)
     }
 
     /// Tells whether the live object has the same element in the same set already.
     fn is_said_already(&self, change: &Change, link: &Link<'_>) -> bool {
         let live = change.id.as_deref().and_then(|id| self.live.1.by_id(&change.kind, id));
-        let (Some(live), Some((set, _))) = (live, link.pointer.rsplit_once('/')) else { return false };
-        elements(at(&live.value, set)).iter().any(|item| item == link.text)
+        let (Some(live), Some((set, _))) = (live, link.mention.pointer.rsplit_once('/')) else { return false };
+        elements(at(&live.value, set)).iter().any(|item| *item == *link.mention.text)
     }
 
     /// Finds where a reference stands in the files: a set has another order there.
-    fn place(&self, kind: &Kind, Link { object, pointer, text, .. }: &Link<'_>) -> Option<Origin> {
+    fn place(&self, kind: &Kind, Link { object, mention }: &Link<'_>) -> Option<Origin> {
         let parent = |pointer: &str| pointer.rsplit_once('/').map(|(parent, _)| parent.to_owned());
         let written = self.written.meant(&object.address, object.id.as_deref());
         let written = written.map_or_else(Vec::new, |found| references(kind, &found.value));
-        let is_it = |(at, _, wanted): &&(String, Reference, String)| wanted == text && parent(at) == parent(pointer);
+        let is_it = |other: &&Mention| other.text == mention.text && parent(&other.pointer) == parent(&mention.pointer);
         match written.iter().find(is_it) {
-            Some((at, ..)) => object.provenance.origin(at),
-            None => object.provenance.origin(&parent(pointer)?),
+            Some(found) => object.provenance.origin(&found.pointer),
+            None => object.provenance.origin(&parent(&mention.pointer)?),
         }
     }
 
-    fn problem(&self, kind: &Kind, link: &Link<'_>, doomed: &Doomed<'_>) -> Option<Problem> {
-        let Link { object, pointer, reference, text } = link;
-        let target = self.registry.get(&reference.kind)?;
-        let address = Address::new(&target.name, *text);
-        let is_known = match (&reference.via, reference.path.as_slice()) {
-            (Some(via), [set, member]) => self.members(kind, &object.value, via, set, member)?.contains(text),
-            (None, [field]) => self.is_value(&target.name, field, text),
-            _ => match self.names.meaning(&target.name, text) {
-                Meaning::Several(ids) if self.pins(&address) != 1 => return Some(ambiguous(link, ids)),
-                Meaning::Unknown => self.is_held(&address),
+    fn problem(&self, link: &Link<'_>, doomed: &Doomed<'_>) -> Option<Problem> {
+        let Link { object, mention } = link;
+        let Mention { pointer, reference, text, owner } = mention;
+        // Of kinds without a declaration nothing is known.
+        reference.kinds().find(|kind| self.registry.get(kind).is_some())?;
+        let is_known = match (owner, reference.path.as_slice()) {
+            (Some(owner), [set, member]) => self.members(owner, set, member)?.contains(&text.as_str()),
+            (None, [field]) => reference.kinds().any(|kind| self.is_value(kind, field, text)),
+            (None, _) if reference.via.is_some() || mention.is_partial() => return None,
+            _ => match self.names.target(reference, text) {
+                Meaning::Several(ids) if link.addresses().map(|address| self.pins(&address)).sum::<usize>() != 1 => {
+                    return Some(ambiguous(link, ids));
+                }
+                Meaning::Unknown => link.addresses().any(|address| self.is_held(&address)),
                 Meaning::Id(_) | Meaning::Several(_) => true,
             },
         };
-        let is_going = doomed.is_deleted(&address) && self.desired.1.named(&address).is_empty();
         if is_known {
-            return is_going.then(|| doomed_reference(link, &address));
+            let is_going = |address: &Address| doomed.is_deleted(address) && self.desired.1.named(address).is_empty();
+            return link.addresses().find(is_going).map(|address| doomed_reference(link, &address));
         }
-        let owner = match &reference.via {
-            Some(via) => format!(
-                "{} of {}/{}",
-                reference.path.first().map_or("", String::as_str),
-                target.name,
-                object.value.get(via).and_then(Value::as_str).unwrap_or_default()
-            ),
-            None => target.name.clone(),
+        let of = match owner {
+            Some((by, owner)) => {
+                format!("{} of {}/{owner}", reference.path.first().map_or("", String::as_str), by.kind)
+            }
+            None => reference.kinds().collect::<Vec<_>>().join(" or "),
         };
         let said = if object.provenance.is_sensitive(pointer) { "***" } else { text };
-        let message = format!("{}: `{}` refers to {owner} `{said}`", object.address, shown(pointer));
-        if self.is_left_out(&target.name, reference, text) {
+        let message = format!("{}: `{}` refers to {of} `{said}`", object.address, shown(pointer));
+        if reference.kinds().any(|kind| self.is_left_out(kind, reference, text)) {
             let hint = "let `--only` and `--exclude`, and those of the project file, leave both out or none";
             return Some(Problem::error(format!("{message}, which is left out and not in the tenant")).hint(hint));
         }
-        let known = self.known(kind, link, target);
+        let known = self.known(mention);
         let near = did_you_mean(text, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
         let message = format!("{message}, which neither the definitions nor the tenant have");
         Some(Problem::error(message).maybe_hint(near))
@@ -149,16 +156,8 @@ impl References<'_> {
     }
 
     /// The members of a set in the object that a sibling field refers to; none where it is unknown.
-    fn members<'m>(
-        &'m self,
-        kind: &Kind,
-        value: &Map<String, Value>,
-        via: &str,
-        set: &str,
-        member: &str,
-    ) -> Option<Vec<&'m str>> {
-        let own = kind.fields.get(via)?.reference.as_ref()?;
-        let (field, target) = (own.path.first()?, value.get(via)?.as_str()?);
+    fn members<'m>(&'m self, (own, target): &(Reference, String), set: &str, member: &str) -> Option<Vec<&'m str>> {
+        let field = own.path.first()?;
         let desired = self.held_by_value(&own.kind, field, target);
         let live = self.live.1.by_value(&own.kind, field, target);
         desired.or(live)?;
@@ -167,16 +166,21 @@ impl References<'_> {
     }
 
     /// Lists what could have been meant.
-    fn known<'k>(&'k self, kind: &Kind, link: &Link<'_>, target: &Kind) -> Vec<&'k str> {
-        let held = self.desired.0.objects(&target.name).iter().filter(|object| self.scope.holds(&object.address));
-        match (&link.reference.via, link.reference.path.as_slice()) {
-            (Some(via), [set, member]) => self.members(kind, &link.object.value, via, set, member).unwrap_or_default(),
-            (None, [field]) => {
-                let both = held.chain(self.live.0.objects(&target.name));
-                both.filter_map(|object| object.value.get(field)?.as_str()).collect()
-            }
-            _ => held.map(|object| object.address.name.as_str()).chain(self.names.known(&target.name)).collect(),
+    fn known<'k>(&'k self, Mention { reference, owner, .. }: &Mention) -> Vec<&'k str> {
+        if let (Some(owner), [set, member]) = (owner, reference.path.as_slice()) {
+            return self.members(owner, set, member).unwrap_or_default();
         }
+        let of_kind = |kind: &str| -> Vec<&'k str> {
+            let held = self.desired.0.objects(kind).iter().filter(|object| self.scope.holds(&object.address));
+            match reference.path.first() {
+                Some(field) => {
+                    let both = held.chain(self.live.0.objects(kind));
+                    both.filter_map(|object| object.value.get(field)?.as_str()).collect()
+                }
+                None => held.map(|object| object.address.name.as_str()).chain(self.names.known(kind)).collect(),
+            }
+        };
+        reference.kinds().flat_map(of_kind).collect()
     }
 
     /// Tells whether the definitions have what is referred to, but the run is not about it.
@@ -214,14 +218,13 @@ impl<'a> Doomed<'a> {
     }
 
     /// Says that the plan takes away what a definition that stays as it is refers to.
-    fn bereft(&self, kind: &Kind, link: &Link<'_>) -> Option<Problem> {
-        let Link { object, pointer, reference, text } = link;
-        let (Some(via), [set, member]) = (&reference.via, reference.path.as_slice()) else {
-            let address = Address::new(&reference.kind, *text);
-            return self.is_deleted(&address).then(|| doomed_reference(link, &address));
+    fn bereft(&self, link: &Link<'_>) -> Option<Problem> {
+        let Link { object, mention: Mention { pointer, reference, text, owner } } = link;
+        let (Some((by, owner)), [set, member]) = (owner, reference.path.as_slice()) else {
+            let deleted = link.addresses().find(|address| self.is_deleted(address));
+            return deleted.map(|address| doomed_reference(link, &address));
         };
-        let owner = kind.fields.get(via)?.reference.as_ref()?;
-        let address = Address::new(&owner.kind, object.value.get(via)?.as_str()?);
+        let address = Address::new(&by.kind, owner);
         let edits = self.named(&address).flat_map(|change| &change.fields);
         let edit = edits.into_iter().find(|edit| edit.path.trim_start_matches('/') == set)?;
         let is_it = |item: &&Value| item.get(member).and_then(Value::as_str) == Some(text);
@@ -234,7 +237,7 @@ impl<'a> Doomed<'a> {
 }
 
 fn doomed_reference(link: &Link<'_>, address: &Address) -> Problem {
-    let what = shown(link.pointer);
+    let what = shown(&link.mention.pointer);
     Problem::error(format!("{}: `{what}` refers to {address}, which this plan deletes", link.object.address))
         .hint("remove it here too, or keep it there")
 }
@@ -243,7 +246,7 @@ fn ambiguous(link: &Link<'_>, ids: &[String]) -> Problem {
     let message = format!(
         "{} refers to `{}`, and the tenant has {} of that name: {}",
         link.object.address,
-        link.text,
+        link.mention.text,
         ids.len(),
         ids.join(", ")
     );

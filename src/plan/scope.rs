@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use super::Policy;
 use crate::kinds::Registry;
-use crate::kinds::kind::Kind;
-use crate::tenant::names::{self, Names};
+use crate::kinds::kind::{Kind, Reference};
+use crate::tenant::names::{self, Mention, Names};
 use crate::tenant::{Address, Desired, Object, Pattern, Tenant};
 
 /// Gives the kinds that must be read for a plan: those that the definitions manage, and those that
@@ -19,8 +19,10 @@ pub fn needed<'a>(registry: &'a Registry, desired: &Desired, policy: &Policy) ->
     for kind in registry.iter().filter(is_managed) {
         wanted.insert(&kind.name);
         for object in desired.tenant.objects(&kind.name) {
-            let referred = names::references(kind, &object.value).into_iter().map(|(_, reference, _)| reference.kind);
-            wanted.extend(referred.filter_map(|name| registry.get(&name)).map(|kind| kind.name.as_str()));
+            for mention in names::references(kind, &object.value) {
+                let referred = mention.reference.kinds().filter_map(|name| registry.get(name));
+                wanted.extend(referred.map(|kind| kind.name.as_str()));
+            }
         }
     }
     loop {
@@ -43,7 +45,7 @@ pub fn needed<'a>(registry: &'a Registry, desired: &Desired, policy: &Policy) ->
 /// Gives the kinds that objects of a kind are recognised by.
 fn kinds_in_identity(kind: &Kind) -> impl Iterator<Item = &str> {
     let fields = kind.identity.iter().flat_map(|identity| &identity.fields);
-    fields.filter_map(|name| Some(kind.fields.get(name)?.reference.as_ref()?.kind.as_str()))
+    fields.filter_map(|name| kind.fields.get(name)?.reference.as_ref()).flat_map(Reference::kinds)
 }
 
 /// Gives a live tenant with names in the place of ids, without what `--only` and `--exclude` leave
@@ -117,9 +119,9 @@ impl<'a> Scope<'a> {
     fn hangs_on_left_out(&self, kind: &Kind, object: &Object) -> bool {
         let by_identity: BTreeSet<&str> =
             kind.identity.iter().flat_map(|identity| &identity.fields).map(String::as_str).collect();
-        names::references(kind, &object.value).into_iter().any(|(pointer, reference, text)| {
+        names::references(kind, &object.value).into_iter().any(|Mention { pointer, reference, text, .. }| {
             by_identity.contains(pointer.trim_start_matches('/'))
-                && self.left_out.contains(&Address::new(reference.kind, text))
+                && reference.kinds().any(|kind| self.left_out.contains(&Address::new(kind, &text)))
         })
     }
 }

@@ -82,10 +82,7 @@ fn all_calls(planned: &Planned) -> Vec<Call> {
 }
 
 fn bodies(planned: &Planned) -> Vec<(Method, String, Value)> {
-    all_calls(planned)
-        .into_iter()
-        .map(|call| (call.method, call.path, call.body.map_or(Value::Null, Value::Object)))
-        .collect()
+    all_calls(planned).into_iter().map(|call| (call.method, call.path, call.body.unwrap_or_default())).collect()
 }
 
 const API: &str = "https://api.example";

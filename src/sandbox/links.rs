@@ -23,7 +23,7 @@ impl Store {
             let mut elements = elements.iter().filter_map(Value::as_object);
             return elements.find(|element| element.get(member) == Some(value));
         }
-        reference.kinds().filter_map(|name| self.registry().get(name)).find_map(|kind| {
+        reference.kinds().filter_map(|name| self.kind(name)).find_map(|kind| {
             let collection = name_of(kind, None);
             if let Some(name) = reference.path.first() {
                 return self.objects(&collection).find(|object| object.get(name) == Some(value));
@@ -48,7 +48,7 @@ impl Store {
     /// Gives the refusal of the unknown handle.
     pub(super) fn check_reference(&self, kind: &Kind, name: &str, object: &Object) -> Result<(), Response> {
         let Some(field) = kind.fields.get(name) else { return Ok(()) };
-        let target = field.reference.as_ref().and_then(|reference| self.registry().get(&reference.kind));
+        let target = field.reference.as_ref().and_then(|reference| self.kind(&reference.kind));
         match target {
             Some(target) if self.meant(kind, field, object).is_none() => {
                 Err(Response::declared(404, &target.server.missing))
@@ -91,7 +91,7 @@ impl Store {
         kind: &Kind,
         handle: &str,
     ) -> Option<(&'static Kind, Vec<(u64, &'s Object)>)> {
-        let holder = self.registry().get(&holders.kind)?;
+        let holder = self.kind(&holders.kind)?;
         let element = children_of(holder).find(|child| child.name == holders.field)?;
         let means = |reference: &Reference| reference.is_by_handle() && reference.kinds().any(|name| name == kind.name);
         let fields = element.fields.iter().filter(|field| field.reference.as_ref().is_some_and(means));
@@ -108,26 +108,21 @@ impl Store {
         Some((holder, rows.filter(|(_, object)| holds(object)).collect()))
     }
 
-    /// Deletes what lives below an object, and what goes with it: elements of other objects that refer to it,
-    /// and objects of which the declarations say so.
+    /// Deletes what goes with an object: what lives below it, elements of other objects that refer to it, and
+    /// objects of which the declarations say so.
     pub(super) fn remove_dependants(&mut self, kind: &Kind, handle: &str, object: &Object) {
-        for child in children_of(kind) {
-            let collection = name_of(child, Some(kind));
-            self.remove_those(&collection, |_, parent| parent == Some(handle));
-        }
-        let registry = self.registry();
-        for other in registry {
-            for element in children_of(other) {
+        self.remove_below(&name_of(kind, None), handle);
+        for other in self.kinds() {
+            for (element, collection) in elements_below(other, name_of(other, None)) {
                 for field in &element.fields {
                     let Some(wanted) = target(field.reference.as_ref(), kind, handle, object) else { continue };
-                    let collection = name_of(element, Some(other));
-                    self.remove_those(&collection, |row, _| row.get(&field.name) == Some(&wanted));
+                    self.remove_those(&collection, |row| row.get(&field.name) == Some(&wanted));
                 }
             }
             for field in other.fields.iter().filter(|field| field.server.cascade) {
                 let Some(wanted) = target(field.reference.as_ref(), kind, handle, object) else { continue };
                 let collection = name_of(other, None);
-                for gone in self.remove_those(&collection, |row, _| row.get(&field.name) == Some(&wanted)) {
+                for gone in self.remove_those(&collection, |row| row.get(&field.name) == Some(&wanted)) {
                     let handle = other.id.as_deref().and_then(|id| gone.get(id)?.as_str()).unwrap_or_default();
                     self.remove_dependants(other, handle, &gone);
                 }
@@ -136,14 +131,25 @@ impl Store {
     }
 
     /// Removes the rows that fit, and gives them.
-    fn remove_those(&mut self, collection: &str, fits: impl Fn(&Object, Option<&str>) -> bool) -> Vec<Object> {
-        let rows = self.rows_of(collection).filter(|row| fits(&row.object, row.parent.as_deref()));
+    fn remove_those(&mut self, collection: &str, fits: impl Fn(&Object) -> bool) -> Vec<Object> {
+        let rows = self.rows_of(collection).filter(|row| fits(&row.object));
         let (numbers, gone): (Vec<u64>, Vec<Object>) = rows.map(|row| (row.number, row.object.clone())).unzip();
         for number in numbers {
             self.remove(collection, number);
         }
         gone
     }
+}
+
+/// Lists what lives below a kind at any depth, each with the name of its collection.
+fn elements_below(kind: &Kind, collection: String) -> Vec<(&Kind, String)> {
+    let mut found = Vec::new();
+    for child in children_of(kind) {
+        let collection = format!("{collection}/{}", child.name);
+        found.extend(elements_below(child, collection.clone()));
+        found.push((child, collection));
+    }
+    found
 }
 
 /// Gives the value by which a reference means an object that is deleted.

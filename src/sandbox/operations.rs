@@ -12,7 +12,7 @@ use super::body::{self, Write};
 use super::exchange::{Moment, Request, Response};
 use super::fill::{self, Source};
 use super::router::{Operation, Route};
-use super::store::{Object, Store, name_of};
+use super::store::{Object, Store, name_of, place};
 use super::write::{broken, drop_nulls, forbidden, is_cleared, may_write, merge, on_the_wire, refused};
 use super::{children, inline, list, store, view};
 use crate::kinds::kind::{Condition, Kind, List};
@@ -20,23 +20,26 @@ use crate::kinds::server::{Answer, Reply};
 
 /// Carries a routed request out.
 pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut Moment) -> Response {
-    let mut work =
-        Work { kind: route.kind, parent: route.parent, collection: name_of(route.kind, route.parent), above: None };
     let mut variables = route.variables.clone();
-    let names = route.parent.into_iter().chain([route.kind]).zip(&variables);
-    if let Some(refusal) = names.into_iter().find_map(|(kind, name)| unknown_name(kind, name)) {
+    let line = || route.above.into_iter().chain(route.parent);
+    if let Some(refusal) = line().chain([route.kind]).zip(&variables).find_map(|(kind, name)| unknown_name(kind, name))
+    {
         return refusal;
     }
-    let parent = if let Some(kind) = route.parent.filter(|_| !variables.is_empty()) {
-        let above = name_of(kind, None);
-        match store.find(&above, kind, None, &variables.remove(0)) {
-            Some(number) => Some(store.handle_at(&above, kind, number)),
-            None => return Response::declared(404, &kind.server.missing),
+    let (mut collection, mut above): (Option<String>, Option<String>) = (None, None);
+    for kind in line() {
+        let name = collection.map_or_else(|| name_of(kind, None), |above| format!("{above}/{}", kind.name));
+        if !variables.is_empty() {
+            let Some(number) = store.find(&name, kind, above.as_deref(), &variables.remove(0)) else {
+                return Response::declared(404, &kind.server.missing);
+            };
+            above = Some(place(above.as_deref(), &store.handle_at(&name, kind, number)));
         }
-    } else {
-        None
-    };
-    work.above.clone_from(&parent);
+        collection = Some(name);
+    }
+    let collection =
+        collection.map_or_else(|| name_of(route.kind, None), |above| format!("{above}/{}", route.kind.name));
+    let work = Work { kind: route.kind, parent: route.parent, collection, above };
     let own = variables.pop();
     let own = own.as_deref();
     let answers = &work.kind.server.answers;

@@ -11,13 +11,13 @@ use crate::kinds::kind::{Field, Fields, Kind, Type};
 /// present names, sets and members in order.
 #[must_use]
 pub fn live(kind: &Kind, value: &Map<String, Value>) -> Map<String, Value> {
-    members(&kind.fields, value, false)
+    members(&kind.of(value).fields, value, false)
 }
 
 /// Makes an object of the definitions canonical: as [`live`], but nulls stay, since they clear.
 #[must_use]
 pub fn desired(kind: &Kind, value: &Map<String, Value>) -> Map<String, Value> {
-    members(&kind.fields, value, true)
+    members(&kind.of(value).fields, value, true)
 }
 
 fn members(fields: &Fields, value: &Map<String, Value>, keeps_null: bool) -> Map<String, Value> {

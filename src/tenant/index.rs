@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{Address, Object, Tenant};
 use crate::kinds::Registry;
-use crate::kinds::kind::Fields;
+use crate::kinds::order;
 
 /// Where the objects of a tenant are.
 #[derive(Debug)]
@@ -74,21 +74,13 @@ impl<'a> Index<'a> {
 
 /// Lists the fields that something refers to by value.
 fn referred(registry: &Registry) -> BTreeSet<(&str, &str)> {
-    fn walk<'r>(fields: &'r Fields, found: &mut BTreeSet<(&'r str, &'r str)>) {
-        for field in fields {
-            let items = field.items.as_deref();
-            for reference in [Some(field), items].into_iter().flatten().filter_map(|field| field.reference.as_ref()) {
-                found.extend(reference.path.first().map(|name| (reference.kind.as_str(), name.as_str())));
-            }
-            walk(&field.fields, found);
-            if let Some(items) = items {
-                walk(&items.fields, found);
-            }
-        }
-    }
     let mut found = BTreeSet::new();
     for kind in registry {
-        walk(&kind.fields, &mut found);
+        for reference in order::references(kind, |_| true) {
+            if let Some(name) = reference.path.first() {
+                found.extend(reference.kinds().map(|kind| (kind, name.as_str())));
+            }
+        }
     }
     found
 }

@@ -6,6 +6,7 @@
 pub mod canon;
 pub mod index;
 pub mod names;
+pub mod needs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

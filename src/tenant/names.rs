@@ -6,15 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::{Address, Tenant};
+use super::{Address, Tenant, fill};
 use crate::kinds::Registry;
-use crate::kinds::kind::{Field, Fields, Kind, Reference};
+use crate::kinds::kind::{Child, Field, Fields, Kind, Reference};
 use crate::text::escape;
 
 /// Which id has which name, by kind.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
     kinds: BTreeMap<String, Book>,
+    /// Handles of elements that stand below an object: by `kind.field`, by object and element.
+    elements: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -52,6 +54,10 @@ impl Names {
                 if let Some(id) = &object.id {
                     book.known.insert(id.clone());
                     book.ids.entry(name).or_default().push(id.clone());
+                    for (field, child) in kind.children() {
+                        let book = names.elements.entry(format!("{}.{}", kind.name, field.name)).or_default();
+                        learn_elements(book, field, child, id, object.value.get(&field.name));
+                    }
                 }
             }
             book.ids.values_mut().for_each(|ids| ids.sort());
@@ -108,6 +114,20 @@ impl Names {
         }
     }
 
+    /// Finds what a text that refers by handle means, in all kinds that it may mean.
+    #[must_use]
+    pub fn target<'a>(&'a self, reference: &Reference, text: &'a str) -> Meaning<'a> {
+        let found = reference.kinds().map(|kind| self.meaning(kind, text));
+        found.into_iter().find(|meaning| *meaning != Meaning::Unknown).unwrap_or(Meaning::Unknown)
+    }
+
+    /// Gives the handle of an element, in the API's form, of a field that stands at endpoints of its own.
+    #[must_use]
+    pub fn element(&self, kind: &Kind, field: &Field, object: &str, element: &Value) -> Option<&str> {
+        let book = self.elements.get(&format!("{}.{}", kind.name, field.name))?;
+        book.get(&element_key(field, object, element)).map(String::as_str)
+    }
+
     /// Gives the name of an id, where it has one of its own.
     #[must_use]
     pub fn name(&self, kind: &str, id: &str) -> Option<&str> {
@@ -121,10 +141,11 @@ impl Names {
 
     /// Puts names in the place of ids, in all fields that refer by handle.
     pub fn put_names(&self, kind: &Kind, value: &mut Map<String, Value>) {
-        references_mut(&kind.fields, value, &mut |_, reference, text| {
-            if reference.is_by_handle()
-                && let Some(name) = self.name(&reference.kind, text)
-            {
+        references_mut(&kind.of(value).fields, value, &mut |_, reference, text| {
+            if !reference.is_by_handle() {
+                return;
+            }
+            if let Some(name) = reference.kinds().find_map(|kind| self.name(kind, text)) {
                 name.clone_into(text);
             }
         });
@@ -147,11 +168,11 @@ impl Names {
     #[must_use]
     pub fn put_ids(&self, kind: &Kind, value: &mut Map<String, Value>) -> Vec<(String, Reference)> {
         let mut unknown = Vec::new();
-        references_mut(&kind.fields, value, &mut |pointer, reference, text| {
-            if !reference.is_by_handle() || !self.kinds.contains_key(&reference.kind) {
+        references_mut(&kind.of(value).fields, value, &mut |pointer, reference, text| {
+            if !reference.is_by_handle() || !reference.kinds().any(|kind| self.kinds.contains_key(kind)) {
                 return;
             }
-            match self.meaning(&reference.kind, text) {
+            match self.target(reference, text) {
                 Meaning::Id(id) => *text = id.to_owned(),
                 Meaning::Several(_) | Meaning::Unknown => unknown.push((pointer.to_owned(), reference.clone())),
             }
@@ -173,7 +194,7 @@ pub fn references_mut(
         visit: &mut impl FnMut(&str, &Reference, &mut String),
     ) {
         for (name, value) in value.iter_mut() {
-            if let Some(field) = fields.get(name) {
+            if let Some(field) = fields.find(name) {
                 walk(field, value, &format!("{at}/{}", escape(name)), visit);
             }
         }
@@ -199,12 +220,95 @@ pub fn references_mut(
     members(fields, value, "", visit);
 }
 
-/// Lists all references of an object: pointer, what is referred to, and the text.
+/// A text of an object that refers to something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mention {
+    /// Where it stands: a JSON Pointer (RFC 6901).
+    pub pointer: String,
+    /// What it refers to.
+    pub reference: Reference,
+    /// The text.
+    pub text: String,
+    /// What the sibling that `reference` goes by refers to, and its text.
+    pub owner: Option<(Reference, String)>,
+}
+
+impl Mention {
+    /// Tells whether it names an object by members of which some are left out.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.reference.path.is_empty() && self.text.contains('{')
+    }
+}
+
+/// Lists all references of an object.
 #[must_use]
-pub fn references(kind: &Kind, value: &Map<String, Value>) -> Vec<(String, Reference, String)> {
+pub fn references(kind: &Kind, value: &Map<String, Value>) -> Vec<Mention> {
     let mut found = Vec::new();
-    references_mut(&kind.fields, &mut value.clone(), &mut |pointer, reference, text| {
-        found.push((pointer.to_owned(), reference.clone(), text.clone()));
-    });
+    mentions(&kind.of(value).fields, value, "", &mut found);
     found
+}
+
+fn mentions(fields: &Fields, value: &Map<String, Value>, at: &str, found: &mut Vec<Mention>) {
+    for (name, member) in value {
+        if let Some(field) = fields.find(name) {
+            mention(field, member, &format!("{at}/{}", escape(name)), (fields, value), found);
+        }
+    }
+}
+
+fn mention(field: &Field, value: &Value, at: &str, siblings: (&Fields, &Map<String, Value>), found: &mut Vec<Mention>) {
+    match value {
+        Value::String(text) if !text.is_empty() => {
+            let Some(reference) = &field.reference else { return };
+            let owner = reference.via.as_ref().and_then(|via| {
+                let text = siblings.1.get(via)?.as_str()?;
+                Some((siblings.0.get(via)?.reference.clone()?, text.to_owned()))
+            });
+            found.push(Mention { pointer: at.to_owned(), reference: reference.clone(), text: text.clone(), owner });
+        }
+        Value::Object(map) => {
+            if let Some(named) = &field.names {
+                let text = fill(&named.address, |name| map.get(name)?.as_str().map(str::to_owned));
+                let reference = Reference { kind: named.kind.clone(), or: None, path: Vec::new(), via: None };
+                found.push(Mention { pointer: at.to_owned(), reference, text, owner: None });
+            }
+            mentions(&field.fields, map, at, found);
+        }
+        Value::Array(items) => {
+            let Some(item) = &field.items else { return };
+            for (index, value) in items.iter().enumerate() {
+                mention(item, value, &format!("{at}/{index}"), siblings, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Notes the handles of the elements of one object, as the API answers them.
+fn learn_elements(
+    book: &mut BTreeMap<String, String>,
+    field: &Field,
+    child: &Child,
+    object: &str,
+    elements: Option<&Value>,
+) {
+    let Some(id) = &child.id else { return };
+    for element in elements.and_then(Value::as_array).into_iter().flatten() {
+        if let Some(handle) = element.get(id).and_then(Value::as_str) {
+            book.insert(element_key(field, object, element), handle.to_owned());
+        }
+    }
+}
+
+/// Tells an element apart, by its members in the API's form.
+fn element_key(field: &Field, object: &str, element: &Value) -> String {
+    let fields = field.items.as_ref().map(|items| &items.fields);
+    let member = |name: &String| {
+        let other = fields.and_then(|fields| fields.get(name)?.handle_as.as_ref());
+        let value = other.and_then(|other| element.get(other)).or_else(|| element.get(name));
+        value.map_or_else(String::new, Value::to_string)
+    };
+    let parts: Vec<String> = field.key.iter().map(member).collect();
+    format!("{object} {}", parts.join(" "))
 }

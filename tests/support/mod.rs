@@ -20,6 +20,7 @@ use tenantctl::plan::call::Call;
 use tenantctl::plan::{self, Planned, Policy, plan, scope};
 use tenantctl::sandbox::{self, Options, Sandbox};
 use tenantctl::secret::Secrets;
+use tenantctl::tenant::needs::Needs;
 use tenantctl::tenant::{Address, Desired, Object, Provenance, Tenant};
 use tokio::sync::watch;
 
@@ -54,7 +55,11 @@ impl World {
 
     pub(crate) async fn live(&self, desired: &Desired) -> Tenant {
         let kinds = scope::needed(Registry::builtin(), desired, &self.policy);
-        self.client.fetch(&kinds).await.unwrap()
+        self.client.fetch(&kinds, &self.needs(desired)).await.unwrap()
+    }
+
+    fn needs(&self, desired: &Desired) -> Needs {
+        Needs::of(&desired.tenant, &self.policy.moves())
     }
 
     pub(crate) async fn plan(&self, desired: &Desired) -> Planned {
@@ -69,9 +74,9 @@ impl World {
     /// Has every custom domain verified, as its owner would by DNS.
     pub(crate) async fn verify_domains(&self) {
         let kind = Registry::builtin().get("customDomains").unwrap();
-        for domain in self.client.fetch(&[kind]).await.unwrap().objects("customDomains") {
+        for domain in self.client.fetch(&[kind], &Needs::default()).await.unwrap().objects("customDomains") {
             let path = format!("/custom-domains/{}/verify", domain.id.as_ref().unwrap());
-            let call = Call { method: Method::Post, path, body: None, scopes: Vec::new(), spare: None };
+            let call = Call::new(Method::Post, path, None);
             self.client.send(&call).await.unwrap();
         }
     }
@@ -80,7 +85,7 @@ impl World {
     pub(crate) async fn export(&self, with_ids: bool) -> Vec<File> {
         let registry = Registry::builtin();
         let all: Vec<_> = registry.iter().collect();
-        let live = self.client.fetch(&all).await.unwrap();
+        let live = self.client.fetch(&all, &Needs::everything()).await.unwrap();
         let options = export::Options { with_ids, own_client: self.policy.own_client.clone() };
         export::files(registry, &scope::chosen(registry, &live, &self.policy), &options).unwrap().files
     }
@@ -107,12 +112,13 @@ impl World {
     }
 
     /// Carries a plan out and reads back what it wrote, as the command does.
-    pub(crate) async fn apply_and_read_back(&self, planned: &Planned) {
+    pub(crate) async fn apply_and_read_back(&self, desired: &Desired, planned: &Planned) {
         let outcome = self.attempt(planned).await;
         assert!(outcome.is_complete(), "{:?} {:?}", outcome.failed, outcome.not_attempted);
         let registry = Registry::builtin();
         let shows = |raw: &Object| plan::shows(registry, planned, &outcome.names, raw);
-        let _ = apply::read_back(&self.client, registry, &outcome.done, shows, apply::READ_LAG).await.unwrap();
+        let needs = self.needs(desired);
+        let _ = apply::read_back(&self.client, registry, &needs, &outcome.done, shows, apply::READ_LAG).await.unwrap();
     }
 
     /// Plans, applies, and expects the next plan to be empty.

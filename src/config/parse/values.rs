@@ -160,7 +160,8 @@ impl Parser<'_> {
         if !names_a_file(companion, text) {
             return value.clone();
         }
-        let path = format!("{}{}/{text}", self.folder, companion.folder);
+        let below = if companion.folder.is_empty() { String::new() } else { format!("{}/", companion.folder) };
+        let path = format!("{}{below}{text}", self.folder);
         match (self.read)(&path) {
             Ok(source) => {
                 let read = substitute::companion(&source, self.keywords, self.environment, &mut self.problems);
