@@ -16,10 +16,10 @@ use super::substitute::Substituted;
 use super::yaml::{Content, Data, Entry, Node, Span};
 use crate::error::{Origin, Problem, Problems, SourceText};
 use crate::kinds::Registry;
-use crate::kinds::check::check;
+use crate::kinds::check::{check, label, pointer_of};
 use crate::kinds::kind::Kind;
 use crate::tenant::{Address, Object, Provenance, Tenant};
-use crate::text::escape;
+use crate::text::unescape;
 
 /// Reads a file beside the definitions, by its path in the project folder.
 pub type ReadFile<'a> = dyn FnMut(&str) -> Result<Arc<SourceText>, Problem> + 'a;
@@ -240,15 +240,28 @@ impl<'a> Parser<'a> {
                 continue;
             }
             for name in &rule.ignored {
-                if value.shift_remove(name).is_some() {
+                let pointer = pointer_of(name);
+                if remove_at(value, &pointer) {
                     let address = Address::of(kind, value);
-                    let message = format!("{address}: `{name}` is left out: {}", rule.because);
-                    let origin = part.provenance.key_origin(&format!("/{}", escape(name)));
+                    let message = format!("{address}: `{}` is left out: {}", label(&pointer), rule.because);
+                    let origin = part.provenance.key_origin(&pointer);
                     self.problems.push(Problem::warning(message).at(origin).hint("remove it"));
                 }
             }
         }
     }
+}
+
+/// Removes the value at a JSON Pointer; tells whether there was one.
+fn remove_at(object: &mut Map<String, Value>, pointer: &str) -> bool {
+    let mut parts: Vec<String> = pointer.split('/').skip(1).map(unescape).collect();
+    let Some(last) = parts.pop() else { return false };
+    let mut place = object;
+    for part in parts {
+        let Some(inner) = place.get_mut(&part).and_then(Value::as_object_mut) else { return false };
+        place = inner;
+    }
+    place.shift_remove(&last).is_some()
 }
 
 /// Gives the tree of a scalar that became a list or a map by an expression.

@@ -268,7 +268,8 @@ impl Checker<'_> {
 }
 
 /// Gives the JSON Pointer of a field that a rule names.
-fn pointer_of(name: &str) -> String {
+#[must_use]
+pub fn pointer_of(name: &str) -> String {
     if name.starts_with('/') { name.to_owned() } else { format!("/{}", escape(name)) }
 }
 

@@ -97,6 +97,9 @@ pub struct ServerField {
     /// The answers that show it; all without it, or none of a `write_only` field.
     #[serde(default)]
     pub shown_in: Vec<Answer>,
+    /// It is shown whatever fields the query asks for.
+    #[serde(default)]
+    pub always: bool,
     /// It is shown for objects that fit only.
     #[serde(default)]
     pub shown_when: Condition,
@@ -148,6 +151,9 @@ pub struct ServerField {
     /// Of a `child` field: what a kind's `server` says, of its elements.
     #[serde(default)]
     pub elements: Option<Box<ServerKind>>,
+    /// Of a `child` field: it can be sent with the object too, and answers show it there.
+    #[serde(default)]
+    pub inline: bool,
     /// Of a `child` field: how one element is read.
     #[serde(default)]
     pub get: Option<Endpoint>,

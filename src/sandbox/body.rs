@@ -42,7 +42,7 @@ pub fn problem(kind: &Kind, body: &Map<String, Value>, write: Write) -> Option<S
 
 fn is_taken(fields: &Fields, name: &str, value: &Value, write: Write) -> bool {
     fields.get(name).is_some_and(|field| {
-        let is_open = !field.read_only && field.call.is_none();
+        let is_open = !field.read_only && field.call.is_none() && (field.child.is_none() || field.server.inline);
         is_open
             && match write {
                 Write::Create => !field.update_only,

@@ -20,6 +20,7 @@ mod elements;
 pub mod exchange;
 pub mod fill;
 pub mod http;
+mod inline;
 pub mod keys;
 mod links;
 pub mod list;

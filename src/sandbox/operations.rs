@@ -14,7 +14,7 @@ use super::fill::{self, Source};
 use super::router::{Operation, Route};
 use super::store::{Object, Store, name_of};
 use super::write::{broken, drop_nulls, forbidden, is_cleared, may_write, merge, on_the_wire, refused};
-use super::{children, list, store, view};
+use super::{children, inline, list, store, view};
 use crate::kinds::kind::{Condition, Kind, List};
 use crate::kinds::server::{Answer, Reply};
 
@@ -57,7 +57,7 @@ pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut 
             store.replace_row(&work, number, sent, moment)?;
             Ok(replied(&answers.replace, 200, Some(store.show(&work, number, Answer::Update, moment))))
         }),
-        Operation::Delete => store.delete(&work, own),
+        Operation::Delete => store.delete(&work, own, moment),
         Operation::Action(action) => store.act(&work, action, own, request, moment),
         Operation::Elements(field) => store.write_elements(&work, field, request, moment),
     };
@@ -112,7 +112,7 @@ impl Store {
 
     fn get(&self, work: &Work, handle: Option<&str>, request: &Request, moment: &Moment) -> Result<Response, Response> {
         let number = self.wanted(work, handle)?;
-        Ok(Response::read(200, view::picked(self.show(work, number, Answer::Get, moment), request)))
+        Ok(Response::read(200, view::picked(work.kind, self.show(work, number, Answer::Get, moment), request)))
     }
 
     fn list(
@@ -138,7 +138,7 @@ impl Store {
         };
         let rows = rows.iter().map(|(number, object)| (*number, &**object)).collect();
         let rows = list::matching(kind, rows, request);
-        let show = |object: &Object| view::picked(view::shown(self, kind, object, Answer::List, moment), request);
+        let show = |object: &Object| view::picked(kind, view::shown(self, kind, object, Answer::List, moment), request);
         Ok(Response::read(200, list::page(list, &rows, request, show)?))
     }
 
@@ -165,8 +165,8 @@ impl Store {
             value.is_null() || kind.fields.get(name).is_some_and(|field| is_cleared(field, value))
         };
         sent.retain(|name, value| !is_nothing(name, value));
-        refused(kind, &sent)?;
         let everything = |_: &str| true;
+        refused(kind, &sent, &everything)?;
         if let Some(message) = kind.rules.iter().find_map(|rule| broken(rule, &sent, &everything)) {
             return Err(Response::invalid_body(&message));
         }
@@ -223,8 +223,10 @@ impl Store {
             self.remove_dependants(kind, &handle, &object);
             return Err(refusal);
         }
+        let elements = inline::taken_out(kind, &mut object);
         let number = self.insert(&work.collection, parent, object);
         self.end_exclusive(work, number);
+        self.put_inline(kind, &handle, elements, moment)?;
         self.plant_below(work.kind, &handle, moment)?;
         Ok(number)
     }
@@ -291,8 +293,8 @@ impl Store {
         let was = live.clone();
         let mut object = live.clone();
         merge(kind, &mut object, &sent);
-        refused(kind, &object)?;
         let is_touched = |name: &str| sent.contains_key(name);
+        refused(kind, &object, &is_touched)?;
         if let Some(message) = kind.rules.iter().find_map(|rule| broken(rule, &object, &is_touched)) {
             return Err(Response::invalid_body(&message));
         }
@@ -317,7 +319,12 @@ impl Store {
                 object.insert(field.name.clone(), value);
             }
         }
+        let mut elements = inline::taken_out(kind, &mut object);
+        let cleared =
+            kind.fields.iter().filter(|field| field.server.inline && sent.get(&field.name) == Some(&Value::Null));
+        elements.extend(cleared.map(|field| (field, Vec::new())));
         *self.object_mut(&work.collection, number) = object;
+        self.put_inline(kind, &handle, elements, moment)?;
         self.end_exclusive(work, number);
         Ok(())
     }
@@ -340,14 +347,14 @@ impl Store {
         Ok(())
     }
 
-    fn delete(&mut self, work: &Work, handle: Option<&str>) -> Result<Response, Response> {
+    fn delete(&mut self, work: &Work, handle: Option<&str>, moment: &mut Moment) -> Result<Response, Response> {
         // What is gone already is deleted: the published description has no 404 for most deletes (operations.json of
         // the API facts); where it has one, `answers` say so.
         let answer = &work.kind.server.answers.delete;
         let number = match self.wanted(work, handle) {
             Ok(number) => number,
             Err(refusal) if answer.missing => return Err(refusal),
-            Err(_) => return Ok(Response { is_write: false, ..replied(answer, 204, None) }),
+            Err(_) => return Ok(Response { is_write: false, ..Response::written(204, None) }),
         };
         let object = &self.row(&work.collection, number).object;
         let mut protected = work.kind.server.protected.iter().filter(|protected| protected.when.fits(object));
@@ -367,7 +374,9 @@ impl Store {
         if work.parent.is_none() {
             self.remove_dependants(work.kind, &handle, &object);
         }
-        Ok(replied(answer, 204, None))
+        let domain = self.domain().to_owned();
+        let make = |body| fill::make(body, &object, &mut Source { domain: &domain, moment });
+        Ok(replied(&Reply { body: answer.body.as_ref().map(make), ..answer.clone() }, 204, None))
     }
 
     /// Ends the flags that an object has and only one may have in all others.

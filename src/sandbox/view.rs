@@ -29,7 +29,8 @@ pub fn shown(store: &Store, kind: &Kind, object: &Map<String, Value>, answer: An
             let wanted = object.get(&link.equals)?;
             store.handle_of(&link.kind, &link.field, wanted).map(Value::String)
         });
-        let computed = computed.or_else(|| store.joined(kind, field, object));
+        let computed =
+            computed.or_else(|| store.joined(kind, field, object)).or_else(|| store.inline(kind, field, object));
         let value = computed.or_else(|| object.get(&field.name).cloned());
         let Some(value) = value.or_else(|| server.absent.get(&answer).cloned()) else { continue };
         let value = match (value, &server.shown_as) {
@@ -82,15 +83,16 @@ fn hide(fields: &Fields, object: &mut Map<String, Value>, answer: Answer) {
     }
 }
 
-/// Keeps the members that `fields` and `include_fields` ask for.
+/// Keeps the members that `fields` and `include_fields` ask for, and those that are always there.
 #[must_use]
-pub fn picked(view: Value, request: &Request) -> Value {
+pub fn picked(kind: &Kind, view: Value, request: &Request) -> Value {
     let (Some(fields), Value::Object(mut members)) = (request.parameter("fields"), view.clone()) else { return view };
     let names: Vec<&str> = fields.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
     if names.is_empty() {
         return view;
     }
     let is_wanted = request.parameter("include_fields") != Some("false");
-    members.retain(|name, _| names.contains(&name.as_str()) == is_wanted);
+    let is_always = |name: &str| kind.fields.get(name).is_some_and(|field| field.server.always);
+    members.retain(|name, _| names.contains(&name.as_str()) == is_wanted || is_always(name));
     Value::Object(members)
 }
