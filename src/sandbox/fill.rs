@@ -165,8 +165,7 @@ pub fn value(
     object: &Map<String, Value>,
     source: &mut Source,
 ) -> Option<Value> {
-    let is_there = |name: &String| value_of(sent, name).is_some_and(|value| !value.is_null());
-    let fill = fills.iter().find(|fill| fill.when.fits(sent) && fill.given.iter().all(is_there))?;
+    let fill = fills.iter().find(|fill| fill.when.fits(sent))?;
     let made = fill.value.clone().or_else(|| fill.make.as_ref().map(|template| make(template, object, source)));
     made.or_else(|| value_of(object, fill.from.as_deref()?).cloned())
 }
