@@ -661,3 +661,98 @@ async fn a_child_is_made_once_below_a_parent_that_may_have_it() {
     let all = tenant.get("/connections-scim-configurations?take=50").await;
     assert_eq!(all["scim_configurations"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn an_organization_has_its_connections_grants_applications_and_domains() {
+    let tenant = tenant().await;
+    let made = async |path: &str, body: Value| {
+        let (status, answer) = tenant.call(Method::POST, path, Some(body)).await;
+        assert!(matches!(status, 200 | 201), "{path}: {answer}");
+        answer
+    };
+    let client = made("/clients", json!({"name": "Portal"})).await;
+    let api = json!({"identifier": "https://orders", "scopes": [{"value": "read:orders"}]});
+    made("/resource-servers", api).await;
+    let grant = json!({"client_id": client["client_id"], "audience": "https://orders", "scope": ["read:orders"]});
+    let grant = made("/client-grants", grant).await;
+    let connection = made("/connections", json!({"name": "people", "strategy": "auth0"})).await;
+    let organization = made("/organizations", json!({"name": "acme"})).await;
+    let other = json!({"name": "other", "enabled_connections": [{"connection_id": connection["id"]}]});
+    let other = made("/organizations", other).await;
+    let path = |rest: &str| format!("/organizations/{}{rest}", text(&organization["id"]));
+
+    let enabled = made(&path("/connections"), json!({"connection_id": connection["id"]})).await;
+    assert_eq!(enabled["connection"], json!({"name": "people", "strategy": "auth0"}));
+    assert_eq!(enabled["is_signup_enabled"], false);
+    let (status, _) =
+        tenant.call(Method::POST, &path("/connections"), Some(json!({"connection_id": connection["id"]}))).await;
+    assert_eq!(status, 409);
+    let one = path(&format!("/connections/{}", text(&connection["id"])));
+    let (status, changed) = tenant.call(Method::PATCH, &one, Some(json!({"is_enabled": false}))).await;
+    assert_eq!((status, &changed["is_enabled"]), (200, &json!(false)));
+    let (_, older) = tenant.call(Method::GET, &path("/enabled_connections?include_totals=true"), None).await;
+    assert_eq!(older["enabled_connections"], json!([]));
+    let elsewhere = format!("/organizations/{}/connections", text(&other["id"]));
+    let (_, elsewhere) = tenant.call(Method::GET, &elsewhere, None).await;
+    assert_eq!(elsewhere[0]["connection_id"], connection["id"]);
+
+    let held = made(&path("/client-grants"), json!({"grant_id": grant["id"]})).await;
+    assert_eq!(
+        (&held["id"], &held["grant_id"], &held["audience"]),
+        (&grant["id"], &grant["id"], &json!("https://orders"))
+    );
+    let holders = format!("/client-grants/{}/organizations?take=50", text(&grant["id"]));
+    let (_, holders) = tenant.call(Method::GET, &holders, None).await;
+    assert_eq!(holders["organizations"], json!([organization]));
+
+    let sent = json!({"clients": [{"client_id": client["client_id"], "use_for_member_access": true}]});
+    let several = made(&path("/clients"), sent).await;
+    assert_eq!(several[0]["client"]["name"], "Portal");
+    let domain = made(&path("/discovery-domains"), json!({"domain": "acme.example.com"})).await;
+    assert_eq!((&domain["status"], &domain["use_for_organization_discovery"]), (&json!("pending"), &json!(true)));
+    let (status, found) = tenant.call(Method::GET, &path("/discovery-domains/name/acme.example.com"), None).await;
+    assert_eq!((status, &found), (200, &domain));
+
+    // What an element refers to takes it away.
+    tenant.call(Method::DELETE, &format!("/clients/{}", text(&client["client_id"])), None).await;
+    for (list, member) in [("/clients", "clients"), ("/client-grants?include_totals=true", "client_grants")] {
+        let (_, left) = tenant.call(Method::GET, &path(list), None).await;
+        assert_eq!(left[member], json!([]), "{list}");
+    }
+    let (status, _) = tenant.call(Method::DELETE, &path("/discovery-domains/ord_unknown"), None).await;
+    assert_eq!(status, 404);
+}
+
+#[tokio::test]
+async fn permissions_of_a_role_are_added_and_removed_in_groups() {
+    let tenant = tenant().await;
+    let api = json!({"identifier": "https://orders", "name": "Orders", "scopes": [
+        {"value": "read:orders", "description": "Read them"}, {"value": "write:orders"},
+    ]});
+    tenant.call(Method::POST, "/resource-servers", Some(api)).await;
+    let (status, role) = tenant.call(Method::POST, "/roles", Some(json!({"name": "Clerk"}))).await;
+    assert_eq!((status, &role["description"]), (200, &Value::Null));
+    let path = format!("/roles/{}/permissions", text(&role["id"]));
+    let permission = |name: &str| json!({"resource_server_identifier": "https://orders", "permission_name": name});
+    let both = json!({"permissions": [permission("read:orders"), permission("write:orders")]});
+    for _ in 0..2 {
+        assert_eq!(tenant.call(Method::POST, &path, Some(both.clone())).await, (201, json!({})));
+    }
+    let shown = json!({"permission_name": "read:orders", "resource_server_identifier": "https://orders",
+        "resource_server_name": "Orders", "description": "Read them"});
+    let (_, listed) = tenant.call(Method::GET, &path, None).await;
+    assert_eq!((listed.as_array().map(Vec::len), &listed[0]), (Some(2), &shown));
+    // All or none: the first of these is there, the second is not.
+    let unknown = json!({"permissions": [permission("read:orders"), permission("burn:orders")]});
+    let (status, _) = tenant.call(Method::POST, &path, Some(unknown)).await;
+    assert_eq!(status, 404);
+    for body in [json!({}), json!({"permissions": {}}), json!({"permissions": [{"permission_name": "read:orders"}]})] {
+        let (status, refusal) = tenant.call(Method::POST, &path, Some(body)).await;
+        assert_eq!((status, &refusal["errorCode"]), (400, &json!("invalid_body")), "{refusal}");
+    }
+    let (status, _) = tenant.call(Method::POST, "/roles", Some(json!({"name": "x", "permissions": []}))).await;
+    assert_eq!(status, 400, "permissions have endpoints of their own");
+    let (status, _) = tenant.call(Method::DELETE, &path, Some(both)).await;
+    assert_eq!(status, 204);
+    assert_eq!(tenant.call(Method::GET, &path, None).await.1, json!([]));
+}

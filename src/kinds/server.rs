@@ -160,6 +160,9 @@ pub struct ServerField {
     /// Of a `child` field: how one element is read.
     #[serde(default)]
     pub get: Option<Endpoint>,
+    /// Of a `child` field: the name under which a create takes elements with the object.
+    #[serde(default)]
+    pub sent_as: Option<String>,
     /// Of a `child` field: further endpoints of the same elements.
     #[serde(default)]
     pub also: Vec<Endpoints>,

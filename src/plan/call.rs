@@ -254,6 +254,11 @@ fn body(
         };
         body.insert(name, value);
     }
+    for field in kind.fields.iter().filter(|field| field.filled && live.is_none() && is_wanted(field)) {
+        if let (Some(default), false) = (&field.default, body.contains_key(&field.name)) {
+            body.insert(field.name.clone(), default.clone());
+        }
+    }
     Ok(body)
 }
 

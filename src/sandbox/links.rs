@@ -113,7 +113,7 @@ impl Store {
     pub(super) fn remove_dependants(&mut self, kind: &Kind, handle: &str, object: &Object) {
         self.remove_below(&name_of(kind, None), handle);
         for other in self.kinds() {
-            for (element, collection) in elements_below(other, name_of(other, None)) {
+            for (element, collection) in elements_below(other, &name_of(other, None)) {
                 for field in &element.fields {
                     let Some(wanted) = target(field.reference.as_ref(), kind, handle, object) else { continue };
                     self.remove_those(&collection, |row| row.get(&field.name) == Some(&wanted));
@@ -142,11 +142,11 @@ impl Store {
 }
 
 /// Lists what lives below a kind at any depth, each with the name of its collection.
-fn elements_below(kind: &Kind, collection: String) -> Vec<(&Kind, String)> {
+fn elements_below<'k>(kind: &'k Kind, collection: &str) -> Vec<(&'k Kind, String)> {
     let mut found = Vec::new();
     for child in children_of(kind) {
         let collection = format!("{collection}/{}", child.name);
-        found.extend(elements_below(child, collection.clone()));
+        found.extend(elements_below(child, &collection));
         found.push((child, collection));
     }
     found

@@ -231,7 +231,10 @@ impl Store {
         let elements = inline::taken_out(kind, &mut object);
         let number = self.insert(&work.collection, parent, object);
         self.end_exclusive(work, number);
-        self.put_inline(kind, &handle, elements, moment)?;
+        if let Err(refusal) = self.put_inline(kind, &handle, elements, moment) {
+            self.remove(&work.collection, number);
+            return Err(refusal);
+        }
         self.plant_below(work.kind, &handle, moment)?;
         Ok(number)
     }

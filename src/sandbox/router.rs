@@ -113,6 +113,7 @@ fn at<'r>(
 }
 
 /// How an operation is reached.
+#[derive(Clone, Copy)]
 struct Door<'r> {
     method: Method,
     path: &'r str,
