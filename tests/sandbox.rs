@@ -568,6 +568,101 @@ async fn answers_come_with_latency_too() {
 }
 
 #[tokio::test]
+async fn two_kinds_at_one_endpoint_are_kept_together_each_with_its_own_fields() {
+    let tenant = tenant().await;
+    let own = tenant.post("/connections", json!({"name": "customers", "strategy": "auth0"})).await;
+    assert_eq!(own["options"]["passwordPolicy"], json!("good"));
+    let social = json!({"name": "line", "strategy": "line", "options": {"email": true, "any": null}});
+    let social = tenant.post("/connections", social).await;
+    assert_eq!(social["options"], json!({"email": true, "any": null, "profile": true, "scope": ["email", "profile"]}));
+    let names = |list: Value| -> Vec<String> {
+        list["connections"].as_array().unwrap().iter().map(|object| text(&object["name"]).to_owned()).collect()
+    };
+    let all = names(tenant.get("/connections?take=50").await);
+    assert_eq!(all, ["Username-Password-Authentication", "customers", "line"]);
+    assert_eq!(names(tenant.get("/connections?take=50&strategy=line").await), ["line"]);
+    let wrong = json!({"name": "x", "strategy": "line", "options": {"email": "yes"}});
+    tenant.refused(Method::POST, "/connections", Some(wrong), 400, "options.email").await;
+    let wrong = json!({"name": "x", "strategy": "auth0", "options": {"passwordPolicy": "best"}});
+    tenant.refused(Method::POST, "/connections", Some(wrong), 400, "options.passwordPolicy").await;
+    let (status, answer) = tenant.call(Method::DELETE, &format!("/connections/{}", text(&own["id"])), None).await;
+    assert_eq!((status, answer["deleted_at"].is_string()), (202, true));
+    tenant
+        .refused(Method::GET, &format!("/connections/{}", text(&own["id"])), None, 404, "inexistent_connection")
+        .await;
+}
+
+#[tokio::test]
+async fn an_object_that_an_update_replaces_keeps_what_the_api_keeps() {
+    let tenant = tenant().await;
+    let options = json!({"configuration": {"KEY": "hush"}, "passkey_options": {"challenge_ui": "button"}});
+    let made = tenant.post("/connections", json!({"name": "db", "strategy": "auth0", "options": options})).await;
+    let path = format!("/connections/{}", text(&made["id"]));
+    let shown = &made["options"]["configuration"]["KEY"];
+    assert!(shown.is_string() && *shown != "hush");
+    let attributes = json!({"email": {"identifier": {"active": true}}});
+    let sent = json!({"options": {"configuration": {"KEY": shown}, "attributes": attributes}});
+    let options = tenant.patch(&path, sent).await["options"].clone();
+    assert_eq!(options["passkey_options"], json!({"challenge_ui": "button"}));
+    assert_eq!(options["configuration"]["KEY"], *shown, "what was read is what is there");
+    assert_eq!(options["attributes"]["email"]["verification_method"], json!("link"));
+    assert_eq!((&options["mfa"], &options["strategy_version"]), (&Value::Null, &Value::Null));
+    let both = json!({"options": {"attributes": attributes, "validation": {"username": {"min": 1, "max": 5}}}});
+    tenant.refused(Method::PATCH, &path, Some(both), 400, "Cannot set both").await;
+    assert_eq!(tenant.patch(&path, json!({"display_name": "Users"})).await["options"], options);
+}
+
+#[tokio::test]
+async fn applications_of_a_connection_stand_beside_it_and_in_it() {
+    let tenant = tenant().await;
+    let client = tenant.post("/clients", json!({"name": "app"})).await["client_id"].clone();
+    let other = tenant.post("/clients", json!({"name": "other"})).await["client_id"].clone();
+    let body = json!({"name": "sms", "strategy": "sms", "enabled_clients": [client]});
+    let made = tenant.post("/connections", body).await;
+    assert_eq!(made["enabled_clients"], json!([client]));
+    let path = format!("/connections/{}", text(&made["id"]));
+    let changes = json!([{"client_id": client, "status": false}, {"client_id": other, "status": true}]);
+    let (status, _) = tenant.call(Method::PATCH, &format!("{path}/clients"), Some(changes)).await;
+    assert_eq!(status, 204);
+    assert_eq!(tenant.get(&format!("{path}/clients")).await["clients"], json!([{"client_id": other}]));
+    assert_eq!(tenant.get(&path).await["enabled_clients"], json!([other]));
+    let of_client = tenant.get(&format!("/clients/{}/connections", text(&other))).await;
+    assert_eq!(of_client["connections"][0]["name"], json!("sms"));
+    tenant.call(Method::DELETE, &format!("/clients/{}", text(&other)), None).await;
+    assert_eq!(tenant.get(&path).await["enabled_clients"], json!([]));
+}
+
+#[tokio::test]
+async fn a_child_is_made_once_below_a_parent_that_may_have_it() {
+    let tenant = tenant().await;
+    let options =
+        json!({"client_id": "x", "issuer": "https://idp.example", "token_endpoint_auth_method": "private_key_jwt"});
+    let okta = tenant.post("/connections", json!({"name": "okta", "strategy": "okta", "options": options})).await;
+    let path = format!("/connections/{}", text(&okta["id"]));
+    let scim = format!("{path}/scim-configuration");
+    tenant.refused(Method::GET, &scim, None, 404, "Not Found").await;
+    assert_eq!(tenant.post(&scim, json!({})).await["connection_name"], json!("okta"));
+    tenant.refused(Method::POST, &scim, None, 409, "exists").await;
+    let line = tenant.post("/connections", json!({"name": "line", "strategy": "line"})).await;
+    let below = format!("/connections/{}/scim-configuration", text(&line["id"]));
+    tenant.refused(Method::POST, &below, None, 404, "does not support SCIM").await;
+    let flags = |keys: &Value| -> Vec<String> {
+        let has = |key: &Value, flag: &str| key[flag] == json!(true);
+        let flag =
+            |key: &Value| ["current", "next", "previous"].into_iter().find(|flag| has(key, flag)).unwrap().to_owned();
+        keys.as_array().unwrap().iter().map(flag).collect()
+    };
+    let keys = tenant.get(&format!("{path}/keys")).await;
+    assert_eq!(flags(&keys), ["current", "next"]);
+    let rotated = tenant.post(&format!("{path}/keys/rotate"), json!({})).await;
+    assert_eq!(rotated["next"], json!(true));
+    let keys = tenant.get(&format!("{path}/keys")).await;
+    assert_eq!(flags(&keys), ["previous", "current", "next"]);
+    let all = tenant.get("/connections-scim-configurations?take=50").await;
+    assert_eq!(all["scim_configurations"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn an_organization_has_its_connections_grants_applications_and_domains() {
     let tenant = tenant().await;
     let made = async |path: &str, body: Value| {

@@ -324,7 +324,7 @@ impl<'a> Work<'a> {
 fn said(condition: &Condition) -> String {
     let words = condition.0.iter().map(|(name, values)| {
         let values: Vec<String> =
-            values.0.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect();
+            values.values.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect();
         format!("{} is {}", name.trim_start_matches('/'), values.join(" or "))
     });
     words.collect::<Vec<_>>().join(", ")

@@ -255,22 +255,31 @@ impl fmt::Display for Method {
     }
 }
 
-/// Field values that an object must have: each field one of the listed values, where null stands
-/// for a missing field.
+/// Field values that an object must have: each field one of the listed values, or none of those after
+/// `not`, where null stands for a missing field.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(transparent)]
 pub struct Condition(pub BTreeMap<String, OneOf>);
 
-/// The values of which one must be there.
+/// The values of which one must be there; after `not`, none.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(from = "Value")]
-pub struct OneOf(pub Vec<Value>);
+pub struct OneOf {
+    /// The values.
+    pub values: Vec<Value>,
+    /// None of them may be there.
+    pub not: bool,
+}
 
 impl From<Value> for OneOf {
     fn from(value: Value) -> Self {
         match value {
-            Value::Array(values) => Self(values),
-            value => Self(vec![value]),
+            Value::Array(values) => Self { values, not: false },
+            Value::Object(mut members) if members.len() == 1 && members.contains_key("not") => {
+                let but = members.remove("not").unwrap_or_default();
+                Self { values: Self::from(but).values, not: true }
+            }
+            value => Self { values: vec![value], not: false },
         }
     }
 }
@@ -279,7 +288,8 @@ impl Condition {
     /// Tells whether an object fits. Names with a leading slash are JSON Pointers.
     #[must_use]
     pub fn fits(&self, object: &Map<String, Value>) -> bool {
-        self.0.iter().all(|(name, wanted)| wanted.0.contains(value_of(object, name).unwrap_or(&Value::Null)))
+        let fits = |wanted: &OneOf, value: &Value| wanted.values.contains(value) != wanted.not;
+        self.0.iter().all(|(name, wanted)| fits(wanted, value_of(object, name).unwrap_or(&Value::Null)))
     }
 }
 
@@ -339,5 +349,30 @@ impl Rule {
     pub fn holds(&self, object: &Map<String, Value>) -> bool {
         let is_given = |name: &String| value_of(object, name).is_some_and(|value| !value.is_null());
         self.when.fits(object) && self.given.iter().all(is_given)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::Condition;
+
+    #[test]
+    fn a_condition_names_values_that_must_be_there_or_must_not() {
+        let object = json!({ "a": "x", "deep": { "b": 1 } });
+        for (condition, expected) in [
+            (json!({ "a": "x" }), true),
+            (json!({ "a": ["y", "z"] }), false),
+            (json!({ "c": null }), true),
+            (json!({ "/deep/b": [1, 2], "a": { "not": "y" } }), true),
+            (json!({ "a": { "not": ["x", "y"] } }), false),
+            (json!({ "a": { "not": null } }), true),
+            (json!({ "c": { "not": null } }), false),
+        ] {
+            let fits = serde_json::from_value::<Condition>(condition.clone()).unwrap();
+            let Value::Object(object) = &object else { unreachable!() };
+            assert_eq!(fits.fits(object), expected, "{condition}");
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Elements of an object that the API keeps as objects of their own.
+//! Objects below another one: elements of an object that the API keeps as objects of their own, what a child
+//! sees of its parent, and the children with which an object begins.
 //!
 //! Pure; which lists these are, the declarations say.
 
@@ -58,4 +59,44 @@ fn child_lists(kind: &Kind) -> Vec<(Vec<&str>, &str)> {
     let mut found = Vec::new();
     walk(&kind.fields, &[], &mut found);
     found
+}
+
+impl Store {
+    /// Shows a child that is made the object above it, under the name of its kind, if that may have such a child.
+    pub(super) fn look_up_from(
+        &self,
+        work: &Work,
+        kind: &Kind,
+        parent: Option<&str>,
+        objects: [&mut Object; 2],
+    ) -> Result<(), Response> {
+        let (Some(above), Some(handle)) = (work.parent, parent) else { return Ok(()) };
+        let collection = name_of(above, None);
+        let Some(number) = self.find(&collection, above, None, handle) else { return Ok(()) };
+        let found = &self.row(&collection, number).object;
+        if let Some(needs) = kind.server.below.as_ref().filter(|needs| !needs.live.fits(found)) {
+            return Err(Response::declared(needs.status, &needs.refusal));
+        }
+        for object in objects {
+            object.insert(above.name.clone(), Value::Object(found.clone()));
+        }
+        Ok(())
+    }
+
+    /// Makes the children with which an object begins.
+    pub(super) fn plant_below(&mut self, kind: &Kind, handle: &str, moment: &mut Moment) -> Result<(), Response> {
+        for child in kind.server.children.iter().filter(|child| !child.server.seed.is_empty()) {
+            let collection = name_of(child, Some(kind));
+            let work = Work { kind: child, parent: Some(kind), collection, above: Some(handle.to_owned()) };
+            let fits =
+                |store: &Self| store.look_up_from(&work, child, Some(handle), [&mut Object::new(), &mut Object::new()]);
+            if fits(self).is_err() {
+                continue;
+            }
+            for seed in child.server.seed.iter().filter_map(Value::as_object) {
+                self.made(&work, Some(handle.to_owned()), seed, moment)?;
+            }
+        }
+        Ok(())
+    }
 }

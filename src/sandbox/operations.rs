@@ -130,7 +130,9 @@ impl Store {
         let (kind, rows) = if let Some(((holders, below), parent)) = holders {
             self.holders(holders, below, parent).unwrap_or((work.kind, Vec::new()))
         } else {
-            let rows = self.rows_of(&work.collection).filter(|row| row.parent == work.above);
+            // A list of children whose path names no parent has those of all.
+            let is_of_all = work.parent.is_some() && work.above.is_none();
+            let rows = self.rows_of(&work.collection).filter(|row| is_of_all || row.parent == work.above);
             (work.kind, rows.map(|row| (row.number, &row.object)).collect())
         };
         let rows = rows.into_iter().filter(|(_, object)| only.fits(object));
@@ -169,7 +171,7 @@ impl Store {
         };
         sent.retain(|name, value| !is_nothing(name, value));
         let everything = |_: &str| true;
-        refused(kind, &sent, &everything)?;
+        refused(kind, &sent, None, &everything)?;
         if let Some(message) = kind.rules.iter().find_map(|rule| broken(rule, &sent, &everything)) {
             return Err(Response::invalid_body(&message));
         }
@@ -237,44 +239,6 @@ impl Store {
         Ok(number)
     }
 
-    /// Shows a child that is made the object above it, under the name of its kind, if that may have such a child.
-    fn look_up_from(
-        &self,
-        work: &Work,
-        kind: &Kind,
-        parent: Option<&str>,
-        objects: [&mut Object; 2],
-    ) -> Result<(), Response> {
-        let (Some(above), Some(handle)) = (work.parent, parent) else { return Ok(()) };
-        let collection = name_of(above, None);
-        let Some(number) = self.find(&collection, above, None, handle) else { return Ok(()) };
-        let found = &self.row(&collection, number).object;
-        if let Some(needs) = kind.server.below.as_ref().filter(|needs| !needs.live.fits(found)) {
-            return Err(Response::declared(needs.status, &needs.refusal));
-        }
-        for object in objects {
-            object.insert(above.name.clone(), Value::Object(found.clone()));
-        }
-        Ok(())
-    }
-
-    /// Makes the children with which an object begins.
-    fn plant_below(&mut self, kind: &Kind, handle: &str, moment: &mut Moment) -> Result<(), Response> {
-        for child in kind.server.children.iter().filter(|child| !child.server.seed.is_empty()) {
-            let collection = name_of(child, Some(kind));
-            let work = Work { kind: child, parent: Some(kind), collection, above: Some(handle.to_owned()) };
-            let fits =
-                |store: &Self| store.look_up_from(&work, child, Some(handle), [&mut Object::new(), &mut Object::new()]);
-            if fits(self).is_err() {
-                continue;
-            }
-            for seed in child.server.seed.iter().filter_map(Value::as_object) {
-                self.made(&work, Some(handle.to_owned()), seed, moment)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Changes an object as an update of this body does.
     pub(super) fn update_row(
         &mut self,
@@ -300,7 +264,7 @@ impl Store {
         let mut object = live.clone();
         merge(kind, &mut object, &sent);
         let is_touched = |name: &str| sent.contains_key(name);
-        refused(kind, &object, &is_touched)?;
+        refused(kind, &object, Some(&was), &is_touched)?;
         if let Some(message) = kind.rules.iter().find_map(|rule| broken(rule, &object, &is_touched)) {
             return Err(Response::invalid_body(&message));
         }
