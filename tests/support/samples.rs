@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
-use tenantctl::kinds::kind::{Case, Field, Fields, Format, Kind, Type, value_of};
+use tenantctl::kinds::kind::{Case, Field, Fields, Format, Kind, Type};
 use tenantctl::kinds::{Registry, order};
 use tenantctl::tenant::Address;
 
@@ -224,9 +224,8 @@ pub(crate) fn with(base: &Map<String, Value>, path: &Path, value: &Value) -> Map
 
 /// Tells whether the API would not take an object, or tenantctl does not manage it.
 pub(crate) fn is_refused(kind: &Kind, object: &Map<String, Value>) -> bool {
-    let is_given = |name: &String| value_of(object, name).is_some_and(|value| !value.is_null());
     kind.unmanaged.iter().any(|objects| objects.when.fits(object))
-        || kind.server.refused.iter().any(|objects| objects.when.fits(object) && objects.given.iter().all(is_given))
+        || kind.server.refused.iter().any(|objects| objects.when.fits(object))
 }
 
 /// What must stand beside a field for the API to take it.
