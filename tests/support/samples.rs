@@ -18,7 +18,7 @@ pub(crate) fn pointer(path: &Path) -> String {
 /// A kind as it is for one case of its variants, and what its objects have for that.
 pub(crate) struct Shape {
     pub(crate) kind: &'static Kind,
-    start: Map<String, Value>,
+    pub(crate) start: Map<String, Value>,
     /// The members that only this case has; all fields count without it.
     own: Option<(&'static str, Vec<&'static str>)>,
 }
