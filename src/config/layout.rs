@@ -9,9 +9,7 @@ use crate::kinds::Registry;
 use crate::text::{did_you_mean, one_of};
 
 /// Kinds of the Deploy CLI that have no declaration here.
-pub const OTHER_KINDS: [&str; 33] = [
-    "actions",
-    "actionModules",
+pub const OTHER_KINDS: [&str; 31] = [
     "attackProtection",
     "branding",
     "connectionProfiles",
