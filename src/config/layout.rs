@@ -9,7 +9,7 @@ use crate::kinds::Registry;
 use crate::text::{did_you_mean, one_of};
 
 /// Kinds of the Deploy CLI that have no declaration here.
-pub const OTHER_KINDS: [&str; 31] = [
+pub const OTHER_KINDS: [&str; 30] = [
     "attackProtection",
     "branding",
     "connectionProfiles",
@@ -39,7 +39,6 @@ pub const OTHER_KINDS: [&str; 31] = [
     "supplementalSignals",
     "themes",
     "tokenExchangeProfiles",
-    "triggers",
     "userAttributeProfiles",
 ];
 
