@@ -1,52 +1,30 @@
 //! Where the parts of a tenant lie in files: which top-level keys a definitions file may have.
 //!
 //! Pure data about the Deploy CLI's files (deploy-cli-format.md of the API facts, section 3). Kinds
-//! that tenantctl declares come from the registry; those that it does not are listed here, so that
-//! a file of the Deploy CLI is read with a warning and not refused.
+//! that are not declared here are known by name, so that a file of the Deploy CLI is read with a
+//! warning and not refused.
 
 use crate::error::Problem;
 use crate::kinds::Registry;
 use crate::text::{did_you_mean, one_of};
 
-/// Kinds of the Deploy CLI that have no declaration here.
-pub const OTHER_KINDS: [&str; 30] = [
-    "attackProtection",
-    "branding",
-    "connectionProfiles",
-    "emailProvider",
-    "eventStreams",
-    "flowVaultConnections",
-    "flows",
-    "forms",
-    "guardianFactorProviders",
-    "guardianFactorTemplates",
-    "guardianFactors",
-    "guardianPhoneFactorMessageTypes",
-    "guardianPhoneFactorSelectedProvider",
-    "guardianPolicies",
-    "hooks",
-    "networkACLs",
-    "organizations",
-    "pages",
-    "phoneProviders",
-    "phoneTemplates",
-    "prompts",
-    "rateLimitPolicies",
-    "riskAssessment",
-    "rules",
-    "rulesConfigs",
-    "selfServiceProfiles",
-    "supplementalSignals",
-    "themes",
-    "tokenExchangeProfiles",
-    "userAttributeProfiles",
-];
+/// Gives the kinds of the Deploy CLI, those that are declared here among them.
+fn deploy_cli_kinds() -> std::str::Lines<'static> {
+    include_str!("deploy_cli_kinds.txt").lines()
+}
+
+/// Tells whether a name is a kind of the Deploy CLI that is not declared here.
+#[must_use]
+pub fn is_other_kind(name: &str, registry: &Registry) -> bool {
+    deploy_cli_kinds().any(|kind| kind == name) && registry.get(name).is_none()
+}
 
 /// Makes the problem of a name that is no kind, neither of ours nor of the Deploy CLI's.
 #[must_use]
 pub fn unknown_kind(name: &str, registry: &Registry) -> Problem {
     let names = registry.names();
-    let hint = match did_you_mean(name, names.iter().copied().chain(OTHER_KINDS)) {
+    let all = deploy_cli_kinds().map(str::to_owned).chain(names.iter().map(ToString::to_string)).collect::<Vec<_>>();
+    let hint = match did_you_mean(name, all.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("known kinds: {}", one_of(&names)),
     };
@@ -55,12 +33,15 @@ pub fn unknown_kind(name: &str, registry: &Registry) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use super::OTHER_KINDS;
+    use super::{deploy_cli_kinds, is_other_kind};
     use crate::kinds::Registry;
 
     #[test]
-    fn a_kind_with_a_declaration_is_not_among_the_others() {
-        let declared = Registry::builtin().names();
-        assert!(OTHER_KINDS.iter().all(|kind| !declared.contains(kind)));
+    fn a_declared_kind_is_one_of_the_deploy_clis_and_no_other() {
+        let registry = Registry::builtin();
+        for name in registry.names() {
+            assert!(deploy_cli_kinds().any(|kind| kind == name) && !is_other_kind(name, registry), "{name}");
+        }
+        assert!(is_other_kind("hooks", registry) && !is_other_kind("hook", registry));
     }
 }

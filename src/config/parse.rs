@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::keywords::Keywords;
-use super::layout::{OTHER_KINDS, unknown_kind};
+use super::layout::{is_other_kind, unknown_kind};
 use super::substitute::Substituted;
 use super::yaml::{Content, Data, Entry, Node, Span};
 use crate::error::{Origin, Problem, Problems, SourceText};
@@ -117,7 +117,7 @@ impl<'a> Parser<'a> {
 
     fn other_kind(&mut self, entry: &Entry) {
         let origin = Some(self.origin(&entry.span));
-        let problem = if OTHER_KINDS.contains(&entry.key.as_str()) {
+        let problem = if is_other_kind(&entry.key, self.registry) {
             Problem::warning(format!("`{}` is not managed by this version: it is left alone", entry.key))
         } else {
             unknown_kind(&entry.key, self.registry)

@@ -280,7 +280,7 @@ impl Settings {
 pub fn pattern(text: &str, registry: &Registry) -> Result<Pattern, Problem> {
     let pattern = Pattern::new(text);
     let is_known = registry.iter().any(|kind| crate::text::fits(pattern.kind(), &kind.name));
-    let is_later = layout::OTHER_KINDS.contains(&pattern.kind());
+    let is_later = layout::is_other_kind(pattern.kind(), registry);
     if is_known || is_later {
         return Ok(pattern);
     }

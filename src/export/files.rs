@@ -4,14 +4,14 @@
 //! not be read are not in the tenant's map, and so not in the file. The same tenant gives the same
 //! bytes, whatever the order of the answers it was made from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
 use super::file_name::{Taken, sanitised};
 use super::keep::{Keeper, LeftOut};
-use super::yaml::yaml;
+use super::yaml::{marker, yaml};
 use crate::error::{Error, Problem};
 use crate::kinds::Registry;
 use crate::kinds::kind::{Companion, Kind};
@@ -52,7 +52,8 @@ pub struct Exported {
 /// # Errors
 /// If a value can't be written as YAML; none is known.
 pub fn files(registry: &Registry, tenant: &Tenant, options: &Options) -> Result<Exported, Error> {
-    let mut export = Export { companions: Vec::new(), taken: Taken::default(), problems: Vec::new() };
+    let mut export =
+        Export { companions: Vec::new(), keywords: BTreeSet::new(), taken: Taken::default(), problems: Vec::new() };
     let mut document = BTreeMap::new();
     for kind in registry.iter().filter(|kind| !tenant.unreadable.contains_key(&kind.name)) {
         let Some(objects) = tenant.kinds.get(&kind.name) else { continue };
@@ -65,6 +66,13 @@ pub fn files(registry: &Registry, tenant: &Tenant, options: &Options) -> Result<
         if let Some(value) = export.kind(kind, &objects, options) {
             document.insert(kind.name.clone(), value);
         }
+    }
+    if !export.keywords.is_empty() {
+        let keywords: Vec<&str> = export.keywords.iter().map(String::as_str).collect();
+        let message = format!("secrets are not exported; in their place stand the keywords {}", keywords.join(", "));
+        let hint =
+            "as long as they have no value, a tenant keeps what it has; define them to make the objects elsewhere";
+        export.problems.push(Problem::warning(message).hint(hint));
     }
     let document = Value::Object(document.into_iter().collect());
     let text = yaml(&document).map_err(|cause| Error::new("the tenant could not be written as YAML").because(cause))?;
@@ -89,6 +97,8 @@ fn is_own(registry: &Registry, tenant: &Tenant, kind: &Kind, object: &Object, ow
 
 struct Export {
     companions: Vec<File>,
+    /// The keywords that stand for secrets.
+    keywords: BTreeSet<String>,
     taken: Taken,
     problems: Vec<Problem>,
 }
@@ -142,10 +152,22 @@ impl Export {
         if let (Some(pin), Some(id)) = (pin, &object.id) {
             source.insert(pin.to_owned(), Value::from(id.clone()));
         }
+        let mut keywords = Vec::new();
         let mut companion = |companion: &Companion, text: &str| self.companion(companion, &object.value, text);
-        let mut keeper = Keeper { pin, left: LeftOut::default(), companion: &mut companion };
+        let mut marker = |pattern: &str| {
+            let text = |field: &str| object.value.get(field)?.as_str().map(str::to_owned);
+            let keyword: String = fill(pattern, text)
+                .chars()
+                .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
+                .collect();
+            keywords.push(keyword.clone());
+            marker(&keyword)
+        };
+        let mut keeper = Keeper { pin, left: LeftOut::default(), companion: &mut companion, marker: &mut marker };
         let value = keeper.object(&kind.of(&source).fields, &source);
-        (value, keeper.left)
+        let left = keeper.left;
+        self.keywords.extend(keywords);
+        (value, left)
     }
 
     /// Puts a text into a file of its own, and gives the path that the field then holds.

@@ -1,6 +1,6 @@
 //! What of an object belongs into a file: one walk along its declared fields.
 //!
-//! Left out are fields that the API sets, secrets, fields of another kind (`belongs_to`), nulls, and
+//! Left out are fields that the API sets, secrets (some have a keyword in their place), fields of another kind (`belongs_to`), nulls, and
 //! what the declaration does not know: that may be a secret of tomorrow's API. An object that held
 //! nothing but secrets, or lost a member that it must have, is left out too: it can't be read back.
 
@@ -33,6 +33,8 @@ pub(super) struct Keeper<'a> {
     pub(super) left: LeftOut,
     /// Puts a text into a file of its own and gives its path, if the text can stand there.
     pub(super) companion: &'a mut dyn FnMut(&Companion, &str) -> Option<String>,
+    /// Gives what is written in the place of a secret that has a keyword.
+    pub(super) marker: &'a mut dyn FnMut(&str) -> Value,
 }
 
 impl Keeper<'_> {
@@ -53,8 +55,11 @@ impl Keeper<'_> {
             if !is_pin && (field.read_only || field.belongs_to.is_some()) {
                 continue;
             }
-            let member =
-                if field.secret { None } else { self.value(field, found, &format!("{at}/{}", escape(&field.name))) };
+            let member = match &field.marker {
+                Some(keyword) if field.secret => Some((self.marker)(keyword)),
+                _ if field.secret => None,
+                _ => self.value(field, found, &format!("{at}/{}", escape(&field.name))),
+            };
             if let Some(member) = member {
                 kept.push((field.name.clone(), member));
             } else {
@@ -70,6 +75,8 @@ impl Keeper<'_> {
     /// Keeps a value; nothing of an object that could not be read back.
     fn value(&mut self, field: &Field, value: Value, at: &str) -> Option<Value> {
         match (field.holds, value) {
+            // Without its secrets nothing is left, which would say that there are none.
+            _ if field.items.as_ref().is_some_and(|items| items.secret) => None,
             (Type::Object, Value::Object(map)) if !field.fields.is_empty() => {
                 let (kept, is_whole) = self.members(&field.fields, &map, at);
                 if !is_whole {

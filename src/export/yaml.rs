@@ -22,6 +22,14 @@ pub(super) fn yaml(value: &Value) -> Result<String, String> {
     Ok(quoted.give_back(&text))
 }
 
+/// The only member of an object that is written as a keyword's marker.
+const MARKER: &str = "\u{0}keyword";
+
+/// Makes what is written as the marker of a keyword.
+pub(super) fn marker(keyword: &str) -> Value {
+    Value::Object(Map::from_iter([(MARKER.to_owned(), Value::from(keyword))]))
+}
+
 /// Texts that are written in double quotes, and the words that stand for them meanwhile.
 struct Quoted {
     mark: String,
@@ -33,6 +41,10 @@ impl Quoted {
         match value {
             Value::String(text) => Value::String(self.text(text)),
             Value::Array(items) => items.iter().map(|item| self.take(item)).collect(),
+            Value::Object(map) if map.contains_key(MARKER) => {
+                self.texts.push(format!("'##{}##'", map[MARKER].as_str().unwrap_or_default()));
+                Value::String(format!("{}{}Q", self.mark, self.texts.len() - 1))
+            }
             Value::Object(map) => Value::Object(
                 map.iter().map(|(name, value)| (self.text(name), self.take(value))).collect::<Map<_, _>>(),
             ),

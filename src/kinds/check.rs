@@ -8,7 +8,7 @@ mod shape;
 
 use serde_json::{Map, Value};
 
-use super::kind::{Field, Fields, Kind, Rule, Type, value_of};
+use super::kind::{Field, Fields, Kind, Rule, Type, Unmanaged, value_of};
 use crate::error::{Problem, Problems};
 use crate::secret::MASK;
 use crate::tenant::{Object, identity_of};
@@ -18,6 +18,7 @@ use crate::text::{escape, unescape};
 /// Checks an object. With `strict`, an unknown field is an error.
 #[must_use]
 pub fn check(kind: &Kind, object: &Object, strict: bool) -> Problems {
+    let unmanaged = kind.unmanaged.iter().filter(|objects| objects.when.fits(&object.value));
     let kind = kind.of(&object.value);
     let mut checker = Checker { object, strict, problems: Problems::default() };
     let identity: Vec<&str> = kind.identity.iter().flat_map(|way| &way.fields).map(String::as_str).collect();
@@ -27,6 +28,10 @@ pub fn check(kind: &Kind, object: &Object, strict: bool) -> Problems {
     checker.members(&kind.fields, &object.value, "", false, &is_needed);
     for rule in &kind.rules {
         checker.rule(rule);
+    }
+    for Unmanaged { when, because } in unmanaged {
+        let field = when.0.keys().next().map_or_else(String::new, |name| format!("/{}", escape(name)));
+        checker.error(&field, format!("is not managed here: {because}"), None);
     }
     let has_identity = kind.singleton || kind.identity.is_empty() || identity_of(kind, &object.value).is_some();
     if !has_identity && !checker.problems.has_errors() {

@@ -52,6 +52,7 @@ fn element(field: &Field, child: &Child) -> Kind {
         system: Vec::new(),
         own: None,
         rules: Vec::new(),
+        unmanaged: Vec::new(),
         omitted: std::collections::BTreeMap::new(),
         fields,
         server: field.server.elements.as_deref().cloned().unwrap_or_default(),

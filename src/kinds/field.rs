@@ -159,9 +159,15 @@ pub struct Field {
     /// Never shown to a person.
     #[serde(default)]
     pub secret: bool,
+    /// The keyword that stands for the secret in exports, with `{field}` of the object in it.
+    #[serde(default)]
+    pub marker: Option<String>,
     /// What the API takes it to be when it is not sent.
     #[serde(default)]
     pub default: Option<Value>,
+    /// A create sends its default where a definition leaves it out.
+    #[serde(default)]
+    pub filled: bool,
     /// What it refers to.
     #[serde(default, rename = "ref")]
     pub reference: Option<Reference>,
@@ -256,6 +262,8 @@ pub enum Format {
     Hostname,
     /// Two capital letters (ISO 3166-1 alpha-2).
     CountryCode,
+    /// Small letters, digits, `-` and `_`, a letter or digit first (names of organizations).
+    OrganizationName,
     /// A key or certificate in PEM.
     Pem,
 }

@@ -14,6 +14,11 @@ impl Format {
             Self::NoAngleBrackets => !text.contains(['<', '>']),
             Self::Hostname => text.len() <= 253 && text.split('.').all(is_host_label),
             Self::CountryCode => text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase()),
+            Self::OrganizationName => {
+                let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+                text.bytes().next().is_some_and(is_plain)
+                    && text.bytes().all(|byte| is_plain(byte) || matches!(byte, b'-' | b'_'))
+            }
             Self::Pem => {
                 let text = text.trim();
                 text.starts_with("-----BEGIN ") && text.ends_with("-----") && text.contains("-----END ")
@@ -35,6 +40,9 @@ mod tests {
             (Format::Hostname, "a..example.com", false),
             (Format::CountryCode, "CH", true),
             (Format::CountryCode, "ch", false),
+            (Format::OrganizationName, "acme-1_b", true),
+            (Format::OrganizationName, "-acme", false),
+            (Format::OrganizationName, "Acme", false),
             (Format::NoAngleBrackets, "a<b", false),
             (Format::Pem, "-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----\n", true),
             (Format::Pem, "-----BEGIN PUBLIC KEY-----", false),

@@ -67,6 +67,9 @@ pub struct Kind {
     /// What must hold between fields.
     #[serde(default)]
     pub rules: Vec<Rule>,
+    /// Objects that the API knows and that are not managed.
+    #[serde(default)]
+    pub unmanaged: Vec<Unmanaged>,
     /// Properties of the API's own schema that are left out on purpose: JSON Pointer and reason.
     #[serde(default)]
     pub omitted: BTreeMap<String, String>,
@@ -302,6 +305,16 @@ pub fn at<'a>(object: &'a Map<String, Value>, pointer: &str) -> Option<&'a Value
     let (name, rest) =
         pointer.strip_prefix('/')?.split_at_checked(pointer[1..].find('/').unwrap_or(pointer.len() - 1))?;
     object.get(&unescape(name))?.pointer(rest)
+}
+
+/// Objects that a definition can't be of.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unmanaged {
+    /// The objects.
+    pub when: Condition,
+    /// Why, in words for people.
+    pub because: String,
 }
 
 /// What must hold between the fields of an object. A field of a field is named by its JSON Pointer.

@@ -43,7 +43,11 @@ impl Registry {
     /// # Errors
     /// Says what is wrong with a declaration, or which kinds refer to each other in a circle.
     pub fn parse(json: &str) -> Result<Self, String> {
-        let kinds: Vec<Kind> = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        let mut kinds: Vec<Kind> = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        for kind in &mut kinds {
+            // A fixed name is the handle.
+            kind.id = kind.id.take().or_else(|| kind.keys.as_ref().map(|keys| keys.field.clone()));
+        }
         let kinds = variants::resolved(element::resolved(kinds))?;
         let levels = order::levels(&kinds)?;
         Ok(Self { kinds, levels })

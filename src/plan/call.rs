@@ -9,6 +9,7 @@ use std::fmt::{self, Write};
 use serde_json::{Map, Value};
 
 use super::diff::{Along, merged_set, on_wire, without_nulls};
+use super::displaced::{Displaced, displaced};
 use super::elements::Elements;
 use super::{Action, Change, Op};
 use crate::error::Problem;
@@ -230,6 +231,7 @@ fn body(
     is_wanted: impl Fn(&Field) -> bool,
 ) -> Result<Map<String, Value>, Problem> {
     let mut body = Map::new();
+    let displaced = live.map_or_else(Vec::new, |live| displaced(kind, &desired.value, &live.value));
     // What is made is sent whole; of what is there, the fields that the edits touch.
     let names: Vec<String> = match live {
         None => desired.value.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone()).collect(),
@@ -245,7 +247,7 @@ fn body(
         }
         let at = format!("/{}", escape(&name));
         let live = live.and_then(|live| live.value.get(&name));
-        let sender = Sender { change, desired, along };
+        let sender = Sender { change, desired, along, displaced: &displaced };
         let value = sender.value(field, &at, desired.value.get(&name), live)?;
         let name = match (&field.convert, &field.clear_as) {
             (Some(convert), _) => convert.wire.clone(),
@@ -253,6 +255,11 @@ fn body(
             _ => name,
         };
         body.insert(name, value);
+    }
+    for field in kind.fields.iter().filter(|field| field.filled && live.is_none() && is_wanted(field)) {
+        if let (Some(default), false) = (&field.default, body.contains_key(&field.name)) {
+            body.insert(field.name.clone(), default.clone());
+        }
     }
     Ok(body)
 }
@@ -296,6 +303,7 @@ struct Sender<'a> {
     change: &'a Change,
     desired: &'a Object,
     along: Along,
+    displaced: &'a [Displaced],
 }
 
 impl Sender<'_> {
@@ -350,8 +358,13 @@ impl Sender<'_> {
         live: &Map<String, Value>,
     ) -> Result<Value, Problem> {
         let mut sent = Map::new();
-        let is_masked = |name: &String| field.fields.get(name).is_some_and(|member| member.masked);
-        for (name, value) in live.iter().filter(|(name, _)| !desired.contains_key(*name) && !is_masked(name)) {
+        let is_left_out = |name: &String| {
+            let at = format!("{at}/{}", escape(name));
+            desired.contains_key(name)
+                || field.fields.get(name).is_some_and(|member| member.masked)
+                || self.displaced.iter().any(|displaced| displaced.pointer == at)
+        };
+        for (name, value) in live.iter().filter(|(name, _)| !is_left_out(name)) {
             sent.extend(self.along.member(Some(field), name, value).map(|value| (name.clone(), value)));
         }
         for (name, value) in desired {
@@ -370,7 +383,12 @@ impl Sender<'_> {
                 }
             }
         }
-        match hidden(field, &sent, Some(live)) {
+        let is_kept_in = |member: &Field| {
+            let within = format!("{at}/{}/", escape(&member.name));
+            member.masked && self.desired.provenance.kept.keys().any(|path| path.starts_with(&within))
+        };
+        let kept_in = field.fields.iter().find(|member| sent.contains_key(&member.name) && is_kept_in(member));
+        match hidden(field, &sent, Some(live)).or(kept_in) {
             None => Ok(Value::Object(sent)),
             Some(hidden) => Err(self.refusal(at, &hidden.name)),
         }

@@ -3,12 +3,15 @@
 //! Compares canonical objects (see `tenant::canon`) by their declaration alone; it knows neither
 //! what may be done nor how the API is called.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
+use super::displaced::displaced;
 use super::{Edit, Op, SecretState, SetEdit, Source};
-use crate::kinds::kind::{Field, Kind, Type};
+use crate::kinds::kind::{Field, Kind, Type, at};
 use crate::tenant::{Object, canon};
-use crate::text::escape;
+use crate::text::{escape, unescape};
 
 /// What differs between a definition and the live object.
 #[derive(Debug, Default)]
@@ -45,6 +48,7 @@ pub fn difference(kind: &Kind, desired: &Object, live: Option<&Map<String, Value
         }
     }
     walk.displaced(kind, live.unwrap_or(&empty));
+    walk.displaced_members(kind, live.unwrap_or(&empty));
     let kept = desired.provenance.kept.keys().filter(|_| live.is_some());
     walk.found.secrets.extend(kept.map(|path| (path.clone(), SecretState::Kept)));
     walk.found
@@ -105,6 +109,21 @@ impl Walk<'_> {
         }
     }
 
+    /// Within an object that is written anyway, what the API refuses beside the definition goes.
+    fn displaced_members(&mut self, kind: &Kind, live: &Map<String, Value>) {
+        for displaced in displaced(kind.of(&self.desired.value), &self.desired.value, live) {
+            let top = displaced.pointer.split('/').nth(1).map(|name| format!("/{name}/")).unwrap_or_default();
+            let is_written = self.found.edits.iter().any(|edit| format!("{}/", edit.path).starts_with(&top));
+            let is_said = self.found.edits.iter().any(|edit| edit.path == displaced.pointer);
+            if let (true, true, false, Some(value)) =
+                (displaced.is_change, is_written, is_said, at(live, &displaced.pointer))
+            {
+                let place = Place { path: displaced.pointer.clone(), depth: NESTED, write_once: false };
+                self.push(Op::Remove, &place, Some(value.clone()), None, None);
+            }
+        }
+    }
+
     fn field(&mut self, field: &Field, desired: &Value, live: Option<&Value>, at: &Place) {
         let at =
             &Place { write_once: at.write_once || (field.create_only && self.making != Making::All), ..at.clone() };
@@ -124,10 +143,14 @@ impl Walk<'_> {
             }
             return;
         }
+        if let (true, Making::Nothing, Some(live)) = (field.masked, self.making, live) {
+            self.masked_value(field, desired, live, at);
+            return;
+        }
         match (desired, live) {
             (Value::Null, None) => {}
             (Value::Null, Some(live)) if is_nothing(field, live, at.depth) => {}
-            (Value::Null, Some(live)) => self.push(Op::Remove, at, Some(live.clone()), None, None),
+            (Value::Null, Some(live)) => self.push(Op::Remove, at, Some(masked(field, live)), None, None),
             (Value::Object(map), Some(Value::Object(live))) => self.object(field, map, live, at),
             (Value::Array(items), Some(Value::Array(live))) if field.holds == Type::Set => {
                 self.set(field, items, live, at);
@@ -137,7 +160,7 @@ impl Walk<'_> {
             }
             (desired, Some(live)) if field.convert.is_some() && on_wire(field, desired) == on_wire(field, live) => {}
             (Value::Object(map), None) => self.added(field, map, at),
-            (desired, live) if holds_secret(field, desired) => {
+            (desired, live) if [Some(desired), live].into_iter().flatten().any(|value| holds_secret(field, value)) => {
                 if live.is_none_or(|live| !canon::are_equal(desired, live)) {
                     let op = if live.is_none() { Op::Add } else { Op::Replace };
                     let before = live.map(|live| masked(field, live));
@@ -176,7 +199,7 @@ impl Walk<'_> {
     fn object(&mut self, field: &Field, desired: &Map<String, Value>, live: &Map<String, Value>, at: &Place) {
         if field.holds == Type::Map && !field.merge || field.holds == Type::Object && field.fields.is_empty() {
             let (desired, live) = (Value::Object(desired.clone()), Value::Object(live.clone()));
-            if !holds_secret(field, &desired) {
+            if !holds_secret(field, &desired) && !holds_secret(field, &live) {
                 self.whole(&desired, Some(&live), at);
             } else if !canon::are_equal(&desired, &live) {
                 self.push(Op::Replace, at, Some(masked(field, &live)), Some(masked(field, &desired)), None);
@@ -191,7 +214,8 @@ impl Walk<'_> {
         }
         if field.holds == Type::Map {
             for (name, value) in live.iter().filter(|(name, _)| !desired.contains_key(*name)) {
-                let edit = self.edit(Op::Remove, &at.member(name), Some(value.clone()), None, None);
+                let value = field.member(name).map_or_else(|| value.clone(), |member| masked(member, value));
+                let edit = self.edit(Op::Remove, &at.member(name), Some(value), None, None);
                 self.found.extra.push(edit);
             }
         }
@@ -206,7 +230,7 @@ impl Walk<'_> {
             }
         }
         for (index, value) in live.iter().enumerate().skip(desired.len()).rev() {
-            self.push(Op::Remove, &at.member(&index.to_string()), Some(value.clone()), None, None);
+            self.push(Op::Remove, &at.member(&index.to_string()), Some(masked_item(field, value)), None, None);
         }
     }
 
@@ -234,6 +258,24 @@ impl Walk<'_> {
         let both = |change: &Value| json!({ "before": masked_item(field, &change["before"]), "after": masked_item(field, &change["after"]) });
         let set = SetEdit { added, removed, changed: set.changed.iter().map(both).collect() };
         self.push(Op::Replace, at, Some(Value::Array(shown(live.to_vec()))), Some(Value::Array(after)), Some(set));
+    }
+
+    /// What the API shows in a form of its own: only whether it is there, and its keys, can be compared.
+    fn masked_value(&mut self, field: &Field, desired: &Value, live: &Value, at: &Place) {
+        let within = format!("{}/", at.path);
+        let kept = self.desired.provenance.kept.keys().filter_map(|path| path.strip_prefix(&within));
+        let keys = |value: &Value| value.as_object().map(|map| map.keys().cloned().collect::<BTreeSet<_>>());
+        let wanted = keys(desired).map(|mut keys| {
+            keys.extend(kept.map(unescape));
+            keys
+        });
+        match desired {
+            Value::Null => self.push(Op::Remove, at, Some(masked(field, live)), None, None),
+            _ if wanted == keys(live) && !self.is_rotated => {
+                self.found.secrets.push((at.path.clone(), SecretState::NotComparable));
+            }
+            _ => self.push(Op::Replace, at, Some(masked(field, live)), Some(masked(field, desired)), None),
+        }
     }
 
     /// A secret is compared only where the API shows it, and its values are never in an edit.

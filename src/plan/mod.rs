@@ -10,6 +10,7 @@
 
 pub mod call;
 pub mod diff;
+mod displaced;
 mod elements;
 pub mod links;
 mod named;

@@ -178,6 +178,7 @@ fn format_name(format: Format) -> &'static str {
         Format::NoAngleBrackets => "no-angle-brackets",
         Format::Hostname => "hostname",
         Format::CountryCode => "country-code",
+        Format::OrganizationName => "organization-name",
         Format::Pem => "pem",
     }
 }

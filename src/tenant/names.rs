@@ -46,11 +46,12 @@ impl Names {
     #[must_use]
     pub fn of(registry: &Registry, live: &Tenant, definitions: &Tenant, moves: &[(&str, &str, &str)]) -> Self {
         let mut names = Self::default();
-        for kind in registry {
+        // A name that is made of references has the names of those.
+        for kind in registry.in_order() {
             let Some(objects) = live.kinds.get(&kind.name) else { continue };
+            let known: Vec<String> = objects.iter().map(|object| names.address(kind, &object.value).name).collect();
             let book = names.kinds.entry(kind.name.clone()).or_default();
-            for object in objects {
-                let name = Address::of(kind, &object.value).name;
+            for (object, name) in objects.iter().zip(known) {
                 if let Some(id) = &object.id {
                     book.known.insert(id.clone());
                     book.ids.entry(name).or_default().push(id.clone());
@@ -92,6 +93,18 @@ impl Names {
             book.names = unique.collect();
         }
         names
+    }
+
+    /// Gives the address of a live object whose references are handles still.
+    fn address(&self, kind: &Kind, value: &Map<String, Value>) -> Address {
+        let identity = kind.identity.iter().flat_map(|identity| &identity.fields);
+        let refers = |name: &String| kind.fields.get(name).is_some_and(|field| field.reference.is_some());
+        if !identity.into_iter().any(refers) {
+            return Address::of(kind, value);
+        }
+        let mut value = value.clone();
+        self.put_names(kind, &mut value);
+        Address::of(kind, &value)
     }
 
     /// Adds an object that was just made.

@@ -8,7 +8,7 @@ pub(crate) mod samples;
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tenantctl::api::auth::Credentials;
 use tenantctl::api::clock::Clock;
 use tenantctl::api::{Client, Connection, PARALLELISM};
@@ -164,19 +164,4 @@ pub(crate) fn definitions(kinds: &BTreeMap<&str, Vec<Map<String, Value>>>) -> De
         tenant.kinds.insert((*name).to_owned(), objects.collect());
     }
     Desired { tenant, digest: String::new() }
-}
-
-/// What the samples refer to: two applications, two APIs with scopes.
-pub(crate) fn targets() -> BTreeMap<&'static str, Vec<Map<String, Value>>> {
-    let map = |value: Value| value.as_object().unwrap().clone();
-    let scopes = json!([{"value": "read:0"}, {"value": "read:1"}]);
-    BTreeMap::from([
-        ("clients", (0..2).map(|n| map(json!({"name": format!("Target {n}")}))).collect()),
-        (
-            "resourceServers",
-            (0..2)
-                .map(|n| map(json!({"identifier": format!("https://target{n}.example"), "scopes": scopes})))
-                .collect(),
-        ),
-    ])
 }

@@ -1,12 +1,11 @@
 //! Sample values of a field, made from its declaration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
-use tenantctl::kinds::Registry;
-use tenantctl::kinds::kind::{Field, Fields, Format, Kind, Type};
-
-use super::targets;
+use tenantctl::kinds::kind::{Case, Field, Fields, Format, Kind, Type, value_of};
+use tenantctl::kinds::{Registry, order};
+use tenantctl::tenant::Address;
 
 /// A place in an object: the names from the top down.
 pub(crate) type Path<'a> = Vec<&'a Field>;
@@ -16,24 +15,114 @@ pub(crate) fn pointer(path: &Path) -> String {
     path.iter().fold(String::new(), |pointer, field| pointer + "/" + &field.name)
 }
 
-/// Lists the fields of a kind that a definition can change, members of objects one by one.
-pub(crate) fn leaves(kind: &Kind) -> Vec<Path<'_>> {
-    fn walk<'a>(fields: &'a Fields, above: &Path<'a>, found: &mut Vec<Path<'a>>) {
-        for field in fields.iter().filter(|field| !field.read_only && !field.write_only) {
-            let mut path = above.clone();
-            path.push(field);
-            if field.holds == Type::Object && !field.fields.is_empty() && !field.secret {
-                walk(&field.fields, &path, found);
-            } else {
-                found.push(path);
+/// A kind as it is for one case of its variants, and what its objects have for that.
+pub(crate) struct Shape {
+    pub(crate) kind: &'static Kind,
+    start: Map<String, Value>,
+    /// The members that only this case has; all fields count without it.
+    own: Option<(&'static str, Vec<&'static str>)>,
+}
+
+/// Gives the shapes of a kind: each case of its variants, and the kind itself where it has none.
+pub(crate) fn shapes(kind: &'static Kind) -> Vec<Shape> {
+    let Some(variants) = &kind.variants else { return vec![Shape { kind, start: Map::new(), own: None }] };
+    let own = variants.cases.iter().filter(|case| case.kind.is_none());
+    let shape = |(at, case): (usize, &'static Case)| {
+        let names = case.fields.iter().map(|field| field.name.as_str()).collect();
+        Shape {
+            kind: &variants.kinds[&case.of[0]],
+            start: Map::from_iter([(variants.by.clone(), json!(case.of[0]))]),
+            own: (at > 0).then_some((variants.member.as_str(), names)),
+        }
+    };
+    own.enumerate().map(shape).collect()
+}
+
+impl Shape {
+    /// Lists the fields that a definition can change, members of objects one by one.
+    pub(crate) fn leaves(&self) -> Vec<Path<'static>> {
+        fn walk<'a>(fields: &'a Fields, above: &Path<'a>, found: &mut Vec<Path<'a>>) {
+            for field in fields.iter().filter(|field| !field.read_only && !field.write_only) {
+                let mut path = above.clone();
+                path.push(field);
+                if field.holds == Type::Object && !field.fields.is_empty() && !field.secret {
+                    walk(&field.fields, &path, found);
+                } else {
+                    found.push(path);
+                }
             }
         }
+        let mut found = Vec::new();
+        walk(&self.kind.fields, &Vec::new(), &mut found);
+        let identity = self.kind.identity.iter().flat_map(|identity| &identity.fields);
+        let settled: Vec<&String> = identity.chain(self.start.keys()).collect();
+        found.retain(|path| {
+            let is_own = |(member, names): &(&str, Vec<&str>)| {
+                path[0].name == *member && path.get(1).is_some_and(|field| names.contains(&field.name.as_str()))
+            };
+            !settled.contains(&&path[0].name) && self.own.as_ref().is_none_or(is_own)
+        });
+        found
     }
-    let mut found = Vec::new();
-    walk(&kind.fields, &Vec::new(), &mut found);
-    let is_identity = |path: &Path| kind.identity.iter().any(|identity| identity.fields.contains(&path[0].name));
-    found.retain(|path| !is_identity(path));
-    found
+
+    /// The smallest object, told apart by a number.
+    pub(crate) fn base(&self, number: usize) -> Map<String, Value> {
+        let name = format!(
+            "{}-{number}",
+            self.start
+                .values()
+                .filter_map(Value::as_str)
+                .fold(self.kind.name.to_lowercase(), |name, of| name + "-" + of)
+        );
+        named(self.kind, &self.start, &name, number)
+    }
+}
+
+/// The object of a kind that samples of others refer to.
+pub(crate) fn target(kind: &'static Kind, number: usize) -> Map<String, Value> {
+    let shape = shapes(kind).swap_remove(0);
+    let mut object = named(shape.kind, &shape.start, &format!("{}-target-{number}", kind.name.to_lowercase()), number);
+    match kind.name.as_str() {
+        "resourceServers" => {
+            object.insert("scopes".to_owned(), json!([{"value": "read:0"}, {"value": "read:1"}]));
+        }
+        // Only what is deployed can be bound, only what is published be used.
+        "actions" => {
+            object.insert("deployed".to_owned(), json!(true));
+        }
+        "actionModules" => {
+            object.insert("all_changes_published".to_owned(), json!(true));
+        }
+        _ => {}
+    }
+    object
+}
+
+/// An object with a name and what it must have.
+fn named(kind: &Kind, start: &Map<String, Value>, name: &str, number: usize) -> Map<String, Value> {
+    if kind.singleton {
+        return Map::new();
+    }
+    let mut object = match required(&kind.fields, false) {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    };
+    object.extend(start.clone());
+    for field in
+        kind.identity.iter().take(1).flat_map(|identity| &identity.fields).filter_map(|name| kind.fields.get(name))
+    {
+        if field.default.is_some() {
+            continue;
+        }
+        let value = match field.format {
+            _ if field.reference.is_some() => sample(field, number % 2 == 1),
+            _ if !field.one_of.is_empty() => field.one_of.get(number % field.one_of.len()).cloned(),
+            Some(Format::Hostname) => Some(json!(format!("{name}.example"))),
+            _ => Some(json!(name)),
+        };
+        object.extend(value.map(|value| (field.name.clone(), value)));
+    }
+    object
 }
 
 /// Gives the value of a field, the first or the second of two that differ.
@@ -62,9 +151,12 @@ pub(crate) fn sample(field: &Field, second: bool) -> Option<Value> {
             let item = field.items.as_deref()?;
             let element = |second| {
                 let mut element = sample(item, second)?;
-                if let (Value::Object(map), [key]) = (&mut element, field.key.as_slice()) {
-                    let value = item.fields.get(key).and_then(|field| sample(field, second));
-                    map.insert(key.clone(), value.unwrap_or_else(|| json!(format!("key{}", usize::from(second)))));
+                for key in &field.key {
+                    let declared = item.fields.get(key);
+                    let value = declared.and_then(|field| sample(field, second).or_else(|| sample(field, false)));
+                    if let Value::Object(map) = &mut element {
+                        map.insert(key.clone(), value.unwrap_or_else(|| json!(format!("key{}", usize::from(second)))));
+                    }
                 }
                 Some(element)
             };
@@ -83,11 +175,15 @@ fn text(field: &Field, n: usize) -> Option<String> {
     if let Some(reference) =
         field.reference.as_ref().filter(|reference| Registry::builtin().get(&reference.kind).is_some())
     {
-        return Some(match reference.path.len() {
-            0 => format!("Target {n}"),
-            1 => format!("https://target{n}.example"),
-            _ => format!("read:{n}"),
-        });
+        if reference.path.len() > 1 {
+            return Some(format!("read:{n}"));
+        }
+        let kind = Registry::builtin().get(&reference.kind).unwrap();
+        let object = target(kind, n);
+        return match reference.path.first() {
+            Some(field) => object.get(field)?.as_str().map(str::to_owned),
+            None => Some(Address::of(kind, &object).name),
+        };
     }
     match field.format {
         Some(Format::Pem) => (n == 0).then(|| include_str!("public_key.pem").to_owned()),
@@ -126,17 +222,11 @@ pub(crate) fn with(base: &Map<String, Value>, path: &Path, value: &Value) -> Map
     object
 }
 
-/// The smallest object of a kind, told apart by a number.
-pub(crate) fn base(kind: &Kind, number: usize) -> Map<String, Value> {
-    let value = match kind.name.as_str() {
-        "tenant" => json!({}),
-        "resourceServers" => json!({"identifier": format!("https://api{number}.example")}),
-        "clients" => json!({"name": format!("App {number}")}),
-        "clientGrants" => json!({"client_id": "Target 0", "audience": "https://target0.example"}),
-        "customDomains" => json!({"domain": format!("d{number}.example"), "type": "auth0_managed_certs"}),
-        other => panic!("say what the smallest object of {other} is"),
-    };
-    value.as_object().unwrap().clone()
+/// Tells whether the API would not take an object, or tenantctl does not manage it.
+pub(crate) fn is_refused(kind: &Kind, object: &Map<String, Value>) -> bool {
+    let is_given = |name: &String| value_of(object, name).is_some_and(|value| !value.is_null());
+    kind.unmanaged.iter().any(|objects| objects.when.fits(object))
+        || kind.server.refused.iter().any(|objects| objects.when.fits(object) && objects.given.iter().all(is_given))
 }
 
 /// What must stand beside a field for the API to take it.
@@ -147,6 +237,9 @@ pub(crate) fn beside(kind: &Kind, path: &Path) -> Map<String, Value> {
             json!({"jwt_configuration": {"alg": "RS256"}})
         }
         ("clients", "/third_party_security_mode") => json!({"is_first_party": false}),
+        ("databases", at) if at.starts_with("/options/attributes") => {
+            json!({"options": {"attributes": {"email": {"identifier": {"active": true}}}}})
+        }
         _ => json!({}),
     };
     value.as_object().unwrap().clone()
@@ -154,17 +247,41 @@ pub(crate) fn beside(kind: &Kind, path: &Path) -> Map<String, Value> {
 
 /// Gives objects of a kind that have all its fields, one each, and what they refer to.
 pub(crate) fn with_all_fields(kind: &'static Kind) -> BTreeMap<&'static str, Vec<Map<String, Value>>> {
-    let mut kinds = targets();
-    let mut objects = Vec::new();
-    for (number, path) in leaves(kind).into_iter().enumerate() {
-        let Some(value) = sample(path[path.len() - 1], false) else { continue };
-        let mut object = if kind.singleton { objects.pop().unwrap_or_default() } else { base(kind, number) };
-        object.extend(beside(kind, &path));
-        objects.push(with(&object, &path, &value));
+    let mut kinds = targets(kind);
+    let mut objects: Vec<Map<String, Value>> = Vec::new();
+    for shape in shapes(kind) {
+        for (number, path) in shape.leaves().into_iter().enumerate() {
+            let Some(value) = sample(path[path.len() - 1], false) else { continue };
+            let mut object = if kind.singleton { objects.pop().unwrap_or_default() } else { shape.base(number) };
+            object.extend(beside(kind, &path));
+            objects.push(with(&object, &path, &value));
+            if is_refused(shape.kind, &objects[objects.len() - 1]) {
+                objects.pop();
+            }
+        }
     }
-    if kind.name == "clientGrants" {
-        objects.truncate(1);
-    }
+    // Where names are few, each object is made once.
+    let mut known = BTreeSet::new();
+    objects.retain(|object| known.insert(Address::of(kind, object)));
     kinds.entry(kind.name.as_str()).or_default().extend(objects);
+    kinds
+}
+
+/// What the samples of a kind refer to, two of each kind, and what those refer to.
+pub(crate) fn targets(kind: &'static Kind) -> BTreeMap<&'static str, Vec<Map<String, Value>>> {
+    let registry = Registry::builtin();
+    let mut kinds = BTreeMap::new();
+    let mut waiting = registry.referred(kind);
+    while let Some(name) = waiting.pop() {
+        let other = registry.get(name).unwrap();
+        if name != kind.name && !kinds.contains_key(name) && !other.is_fixed() {
+            kinds.insert(name, (0..2).map(|number| target(other, number)).collect());
+            waiting.extend(registry.referred(other));
+        }
+    }
+    // Kinds that refer to themselves.
+    if order::references(kind, |_| true).iter().any(|reference| reference.kinds().any(|name| name == kind.name)) {
+        kinds.insert(kind.name.as_str(), (0..2).map(|number| target(kind, number)).collect());
+    }
     kinds
 }

@@ -99,6 +99,7 @@ pub(super) fn misses(format: Format, text: &str) -> Option<&'static str> {
         Format::NoAngleBrackets => "a text without `<` and `>`",
         Format::Hostname => "a host name, such as `login.example.com`",
         Format::CountryCode => "two capital letters (ISO 3166-1)",
+        Format::OrganizationName => "small letters, digits, `-` and `_`, a letter or digit first",
         Format::Pem => "a key or certificate in PEM (`-----BEGIN ...`)",
     };
     // The API takes a host name of one label; in a definition that is a slip.
