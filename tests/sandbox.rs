@@ -568,6 +568,196 @@ async fn answers_come_with_latency_too() {
 }
 
 #[tokio::test]
+async fn two_kinds_at_one_endpoint_are_kept_together_each_with_its_own_fields() {
+    let tenant = tenant().await;
+    let own = tenant.post("/connections", json!({"name": "customers", "strategy": "auth0"})).await;
+    assert_eq!(own["options"]["passwordPolicy"], json!("good"));
+    let social = json!({"name": "line", "strategy": "line", "options": {"email": true, "any": null}});
+    let social = tenant.post("/connections", social).await;
+    assert_eq!(social["options"], json!({"email": true, "any": null, "profile": true, "scope": ["email", "profile"]}));
+    let names = |list: Value| -> Vec<String> {
+        list["connections"].as_array().unwrap().iter().map(|object| text(&object["name"]).to_owned()).collect()
+    };
+    let all = names(tenant.get("/connections?take=50").await);
+    assert_eq!(all, ["Username-Password-Authentication", "customers", "line"]);
+    assert_eq!(names(tenant.get("/connections?take=50&strategy=line").await), ["line"]);
+    let wrong = json!({"name": "x", "strategy": "line", "options": {"email": "yes"}});
+    tenant.refused(Method::POST, "/connections", Some(wrong), 400, "options.email").await;
+    let wrong = json!({"name": "x", "strategy": "auth0", "options": {"passwordPolicy": "best"}});
+    tenant.refused(Method::POST, "/connections", Some(wrong), 400, "options.passwordPolicy").await;
+    let (status, answer) = tenant.call(Method::DELETE, &format!("/connections/{}", text(&own["id"])), None).await;
+    assert_eq!((status, answer["deleted_at"].is_string()), (202, true));
+    tenant
+        .refused(Method::GET, &format!("/connections/{}", text(&own["id"])), None, 404, "inexistent_connection")
+        .await;
+}
+
+#[tokio::test]
+async fn an_object_that_an_update_replaces_keeps_what_the_api_keeps() {
+    let tenant = tenant().await;
+    let options = json!({"configuration": {"KEY": "hush"}, "passkey_options": {"challenge_ui": "button"}});
+    let made = tenant.post("/connections", json!({"name": "db", "strategy": "auth0", "options": options})).await;
+    let path = format!("/connections/{}", text(&made["id"]));
+    let shown = &made["options"]["configuration"]["KEY"];
+    assert!(shown.is_string() && *shown != "hush");
+    let attributes = json!({"email": {"identifier": {"active": true}}});
+    let sent = json!({"options": {"configuration": {"KEY": shown}, "attributes": attributes}});
+    let options = tenant.patch(&path, sent).await["options"].clone();
+    assert_eq!(options["passkey_options"], json!({"challenge_ui": "button"}));
+    assert_eq!(options["configuration"]["KEY"], *shown, "what was read is what is there");
+    assert_eq!(options["attributes"]["email"]["verification_method"], json!("link"));
+    assert_eq!((&options["mfa"], &options["strategy_version"]), (&Value::Null, &Value::Null));
+    let both = json!({"options": {"attributes": attributes, "validation": {"username": {"min": 1, "max": 5}}}});
+    tenant.refused(Method::PATCH, &path, Some(both), 400, "Cannot set both").await;
+    assert_eq!(tenant.patch(&path, json!({"display_name": "Users"})).await["options"], options);
+}
+
+#[tokio::test]
+async fn applications_of_a_connection_stand_beside_it_and_in_it() {
+    let tenant = tenant().await;
+    let client = tenant.post("/clients", json!({"name": "app"})).await["client_id"].clone();
+    let other = tenant.post("/clients", json!({"name": "other"})).await["client_id"].clone();
+    let body = json!({"name": "sms", "strategy": "sms", "enabled_clients": [client]});
+    let made = tenant.post("/connections", body).await;
+    assert_eq!(made["enabled_clients"], json!([client]));
+    let path = format!("/connections/{}", text(&made["id"]));
+    let changes = json!([{"client_id": client, "status": false}, {"client_id": other, "status": true}]);
+    let (status, _) = tenant.call(Method::PATCH, &format!("{path}/clients"), Some(changes)).await;
+    assert_eq!(status, 204);
+    assert_eq!(tenant.get(&format!("{path}/clients")).await["clients"], json!([{"client_id": other}]));
+    assert_eq!(tenant.get(&path).await["enabled_clients"], json!([other]));
+    let of_client = tenant.get(&format!("/clients/{}/connections", text(&other))).await;
+    assert_eq!(of_client["connections"][0]["name"], json!("sms"));
+    tenant.call(Method::DELETE, &format!("/clients/{}", text(&other)), None).await;
+    assert_eq!(tenant.get(&path).await["enabled_clients"], json!([]));
+}
+
+#[tokio::test]
+async fn a_child_is_made_once_below_a_parent_that_may_have_it() {
+    let tenant = tenant().await;
+    let options =
+        json!({"client_id": "x", "issuer": "https://idp.example", "token_endpoint_auth_method": "private_key_jwt"});
+    let okta = tenant.post("/connections", json!({"name": "okta", "strategy": "okta", "options": options})).await;
+    let path = format!("/connections/{}", text(&okta["id"]));
+    let scim = format!("{path}/scim-configuration");
+    tenant.refused(Method::GET, &scim, None, 404, "Not Found").await;
+    assert_eq!(tenant.post(&scim, json!({})).await["connection_name"], json!("okta"));
+    tenant.refused(Method::POST, &scim, None, 409, "exists").await;
+    let line = tenant.post("/connections", json!({"name": "line", "strategy": "line"})).await;
+    let below = format!("/connections/{}/scim-configuration", text(&line["id"]));
+    tenant.refused(Method::POST, &below, None, 404, "does not support SCIM").await;
+    let flags = |keys: &Value| -> Vec<String> {
+        let has = |key: &Value, flag: &str| key[flag] == json!(true);
+        let flag =
+            |key: &Value| ["current", "next", "previous"].into_iter().find(|flag| has(key, flag)).unwrap().to_owned();
+        keys.as_array().unwrap().iter().map(flag).collect()
+    };
+    let keys = tenant.get(&format!("{path}/keys")).await;
+    assert_eq!(flags(&keys), ["current", "next"]);
+    let rotated = tenant.post(&format!("{path}/keys/rotate"), json!({})).await;
+    assert_eq!(rotated["next"], json!(true));
+    let keys = tenant.get(&format!("{path}/keys")).await;
+    assert_eq!(flags(&keys), ["previous", "current", "next"]);
+    let all = tenant.get("/connections-scim-configurations?take=50").await;
+    assert_eq!(all["scim_configurations"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_organization_has_its_connections_grants_applications_and_domains() {
+    let tenant = tenant().await;
+    let made = async |path: &str, body: Value| {
+        let (status, answer) = tenant.call(Method::POST, path, Some(body)).await;
+        assert!(matches!(status, 200 | 201), "{path}: {answer}");
+        answer
+    };
+    let client = made("/clients", json!({"name": "Portal"})).await;
+    let api = json!({"identifier": "https://orders", "scopes": [{"value": "read:orders"}]});
+    made("/resource-servers", api).await;
+    let grant = json!({"client_id": client["client_id"], "audience": "https://orders", "scope": ["read:orders"]});
+    let grant = made("/client-grants", grant).await;
+    let connection = made("/connections", json!({"name": "people", "strategy": "auth0"})).await;
+    let organization = made("/organizations", json!({"name": "acme"})).await;
+    let other = json!({"name": "other", "enabled_connections": [{"connection_id": connection["id"]}]});
+    let other = made("/organizations", other).await;
+    let path = |rest: &str| format!("/organizations/{}{rest}", text(&organization["id"]));
+
+    let enabled = made(&path("/connections"), json!({"connection_id": connection["id"]})).await;
+    assert_eq!(enabled["connection"], json!({"name": "people", "strategy": "auth0"}));
+    assert_eq!(enabled["is_signup_enabled"], false);
+    let (status, _) =
+        tenant.call(Method::POST, &path("/connections"), Some(json!({"connection_id": connection["id"]}))).await;
+    assert_eq!(status, 409);
+    let one = path(&format!("/connections/{}", text(&connection["id"])));
+    let (status, changed) = tenant.call(Method::PATCH, &one, Some(json!({"is_enabled": false}))).await;
+    assert_eq!((status, &changed["is_enabled"]), (200, &json!(false)));
+    let (_, older) = tenant.call(Method::GET, &path("/enabled_connections?include_totals=true"), None).await;
+    assert_eq!(older["enabled_connections"], json!([]));
+    let elsewhere = format!("/organizations/{}/connections", text(&other["id"]));
+    let (_, elsewhere) = tenant.call(Method::GET, &elsewhere, None).await;
+    assert_eq!(elsewhere[0]["connection_id"], connection["id"]);
+
+    let held = made(&path("/client-grants"), json!({"grant_id": grant["id"]})).await;
+    assert_eq!(
+        (&held["id"], &held["grant_id"], &held["audience"]),
+        (&grant["id"], &grant["id"], &json!("https://orders"))
+    );
+    let holders = format!("/client-grants/{}/organizations?take=50", text(&grant["id"]));
+    let (_, holders) = tenant.call(Method::GET, &holders, None).await;
+    assert_eq!(holders["organizations"], json!([organization]));
+
+    let sent = json!({"clients": [{"client_id": client["client_id"], "use_for_member_access": true}]});
+    let several = made(&path("/clients"), sent).await;
+    assert_eq!(several[0]["client"]["name"], "Portal");
+    let domain = made(&path("/discovery-domains"), json!({"domain": "acme.example.com"})).await;
+    assert_eq!((&domain["status"], &domain["use_for_organization_discovery"]), (&json!("pending"), &json!(true)));
+    let (status, found) = tenant.call(Method::GET, &path("/discovery-domains/name/acme.example.com"), None).await;
+    assert_eq!((status, &found), (200, &domain));
+
+    // What an element refers to takes it away.
+    tenant.call(Method::DELETE, &format!("/clients/{}", text(&client["client_id"])), None).await;
+    for (list, member) in [("/clients", "clients"), ("/client-grants?include_totals=true", "client_grants")] {
+        let (_, left) = tenant.call(Method::GET, &path(list), None).await;
+        assert_eq!(left[member], json!([]), "{list}");
+    }
+    let (status, _) = tenant.call(Method::DELETE, &path("/discovery-domains/ord_unknown"), None).await;
+    assert_eq!(status, 404);
+}
+
+#[tokio::test]
+async fn permissions_of_a_role_are_added_and_removed_in_groups() {
+    let tenant = tenant().await;
+    let api = json!({"identifier": "https://orders", "name": "Orders", "scopes": [
+        {"value": "read:orders", "description": "Read them"}, {"value": "write:orders"},
+    ]});
+    tenant.call(Method::POST, "/resource-servers", Some(api)).await;
+    let (status, role) = tenant.call(Method::POST, "/roles", Some(json!({"name": "Clerk"}))).await;
+    assert_eq!((status, &role["description"]), (200, &Value::Null));
+    let path = format!("/roles/{}/permissions", text(&role["id"]));
+    let permission = |name: &str| json!({"resource_server_identifier": "https://orders", "permission_name": name});
+    let both = json!({"permissions": [permission("read:orders"), permission("write:orders")]});
+    for _ in 0..2 {
+        assert_eq!(tenant.call(Method::POST, &path, Some(both.clone())).await, (201, json!({})));
+    }
+    let shown = json!({"permission_name": "read:orders", "resource_server_identifier": "https://orders",
+        "resource_server_name": "Orders", "description": "Read them"});
+    let (_, listed) = tenant.call(Method::GET, &path, None).await;
+    assert_eq!((listed.as_array().map(Vec::len), &listed[0]), (Some(2), &shown));
+    // All or none: the first of these is there, the second is not.
+    let unknown = json!({"permissions": [permission("read:orders"), permission("burn:orders")]});
+    let (status, _) = tenant.call(Method::POST, &path, Some(unknown)).await;
+    assert_eq!(status, 404);
+    for body in [json!({}), json!({"permissions": {}}), json!({"permissions": [{"permission_name": "read:orders"}]})] {
+        let (status, refusal) = tenant.call(Method::POST, &path, Some(body)).await;
+        assert_eq!((status, &refusal["errorCode"]), (400, &json!("invalid_body")), "{refusal}");
+    }
+    let (status, _) = tenant.call(Method::POST, "/roles", Some(json!({"name": "x", "permissions": []}))).await;
+    assert_eq!(status, 400, "permissions have endpoints of their own");
+    let (status, _) = tenant.call(Method::DELETE, &path, Some(both)).await;
+    assert_eq!(status, 204);
+    assert_eq!(tenant.call(Method::GET, &path, None).await.1, json!([]));
+}
+
+#[tokio::test]
 async fn an_action_is_deployed_once_it_is_built_and_bound_once_it_is_deployed() {
     let tenant = tenant().await;
     let body = json!({"name": "Greet", "supported_triggers": [{"id": "post-login", "version": "v3"}], "code": "// 1",

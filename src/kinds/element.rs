@@ -15,6 +15,7 @@ pub(super) fn resolved(kinds: Vec<Kind>) -> Vec<Kind> {
 fn with_elements(mut kind: Kind) -> Kind {
     kind.fields = kind.fields.iter().map(with_element).collect();
     kind.server.fields = kind.server.fields.iter().map(with_element).collect();
+    kind.server.beside = resolved(kind.server.beside);
     kind
 }
 
@@ -65,7 +66,7 @@ fn members(items: Option<&Field>, child: &Child) -> Fields {
     if let Some(name) = &child.element {
         return std::iter::once(Field { name: name.clone(), required: true, ..items.clone() }).collect();
     }
-    items.fields.iter().map(on_the_wire).collect()
+    items.fields.iter().map(|member| with_element(&on_the_wire(member))).collect()
 }
 
 fn on_the_wire(member: &Field) -> Field {

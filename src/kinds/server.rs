@@ -44,6 +44,9 @@ pub struct ServerKind {
     /// Fields that only the sandbox serves.
     #[serde(default)]
     pub fields: Fields,
+    /// Kinds beside this one that only the sandbox serves.
+    #[serde(default)]
+    pub beside: Vec<Kind>,
     /// Of a kind in `children`: its list has objects of another kind, those with an element that refers to
     /// the parent.
     #[serde(default)]
@@ -215,6 +218,9 @@ pub struct ServerField {
     /// Of a `child` field: how one element is read.
     #[serde(default)]
     pub get: Option<Endpoint>,
+    /// Of a `child` field: the name under which a create takes elements with the object.
+    #[serde(default)]
+    pub sent_as: Option<String>,
     /// Of a `child` field: further endpoints of the same elements.
     #[serde(default)]
     pub also: Vec<Endpoints>,
@@ -338,7 +344,7 @@ pub struct Collects {
     pub of: serde_json::Map<String, Value>,
     /// The text between the parts of one text; without it the value is a list.
     #[serde(default)]
-    pub joined: Option<String>,
+    pub between: Option<String>,
 }
 
 /// The answers of which some show a field and some do not.
@@ -364,9 +370,6 @@ pub struct Fill {
     /// What must have been sent, or be there by then; always without it.
     #[serde(default)]
     pub when: Condition,
-    /// The fields that must have been sent with it.
-    #[serde(default)]
-    pub given: Vec<String>,
     /// The value as it is, null included; nothing is filled in without it and `make`.
     #[serde(default, deserialize_with = "present")]
     pub value: Option<Value>,
@@ -387,11 +390,10 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, 
 #[serde(deny_unknown_fields)]
 pub struct Refused {
     /// The objects that fit.
-    #[serde(default)]
     pub when: Condition,
-    /// The fields that they must have too.
+    /// What fitted before: of an update only.
     #[serde(default)]
-    pub given: Vec<String>,
+    pub was: Option<Condition>,
     /// `errorCode`; that of a body that is not valid without it.
     #[serde(default)]
     pub code: Option<String>,

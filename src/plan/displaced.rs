@@ -18,7 +18,6 @@ pub(super) struct Displaced {
 }
 
 /// Lists the members of a live object that its definition displaces.
-
 pub(super) fn displaced(kind: &Kind, desired: &Map<String, Value>, live: &Map<String, Value>) -> Vec<Displaced> {
     let both = over(live, desired);
     let mut found: Vec<Displaced> = Vec::new();

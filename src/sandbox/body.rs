@@ -22,8 +22,13 @@ pub enum Write<'a> {
 /// Finds the first problem of a body, as a whole message.
 #[must_use]
 pub fn problem(kind: &Kind, body: &Map<String, Value>, write: Write) -> Option<String> {
-    let unknown: Vec<&str> =
-        body.keys().filter(|name| !is_taken(kind, name, &body[*name], write)).map(String::as_str).collect();
+    let sent_along = |name: &str| {
+        let mut fields = kind.fields.iter().filter(|_| matches!(write, Write::Create));
+        fields.find(|field| field.server.sent_as.as_deref() == Some(name))
+    };
+    let is_unknown =
+        |(name, value): &(&String, &Value)| !is_taken(kind, name, value, write) && sent_along(name).is_none();
+    let unknown: Vec<&str> = body.iter().filter(is_unknown).map(|(name, _)| name.as_str()).collect();
     if !unknown.is_empty() {
         return Some(format!("Payload validation error: 'Additional properties not allowed: {}'.", unknown.join(",")));
     }
@@ -34,7 +39,7 @@ pub fn problem(kind: &Kind, body: &Map<String, Value>, write: Write) -> Option<S
         }
     }
     body.iter().find_map(|(name, value)| {
-        let field = declared(kind, name)?;
+        let field = declared(kind, name).or_else(|| sent_along(name))?;
         let is_cleared = value.is_null() && field.clear_as.as_ref().is_some_and(|other| other == name);
         if is_cleared { None } else { wrong(field, value, name, write, false) }
     })
@@ -135,6 +140,10 @@ fn elements(field: &Field, values: &[Value], path: &str, write: Write) -> Option
             return other.map(|name| {
                 format!("Payload validation error: 'Additional properties not allowed: {name}' on property {path}.")
             });
+        }
+        // Elements at endpoints of their own have the names of the wire.
+        if let (Some(kind), Value::Object(members)) = (field.server.element.as_deref(), value) {
+            return problem(kind, members, Write::Create);
         }
         wrong(item, value, &path, write, false)
     })

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::exchange::Moment;
+use super::view::masked;
 use crate::kinds::kind::{Field, Fields, Kind, Type, value_of};
 use crate::kinds::server::Fill;
 
@@ -129,10 +130,29 @@ fn restore(
                     object.insert(field.name.clone(), value);
                 }
             }
+            Some(value) if field.masked => {
+                if let Some(before) = before {
+                    unmask(value, before);
+                }
+            }
             Some(Value::Object(inner)) if field.holds == Type::Object => {
                 restore(&field.fields, inner, before.and_then(Value::as_object), whole, source);
             }
             Some(_) => {}
+        }
+    }
+}
+
+/// Takes a text that was sent back as answers show it for the one that it stands for (the Deploy CLI sends all
+/// options of a database that it read).
+fn unmask(value: &mut Value, before: &Value) {
+    if *value == masked(before) {
+        *value = before.clone();
+    } else if let (Value::Object(members), Value::Object(before)) = (value, before) {
+        for (name, member) in members {
+            if let Some(before) = before.get(name) {
+                unmask(member, before);
+            }
         }
     }
 }
@@ -144,7 +164,7 @@ fn filled(field: &Field, sent: &Map<String, Value>, object: &Map<String, Value>,
     };
     let is_on = |name: &String| object.get(name) == Some(&Value::Bool(true));
     let parts = collects.of.iter().filter(|(name, _)| is_on(name)).map(|(_, part)| part);
-    let Some(between) = &collects.joined else { return Some(parts.cloned().collect()) };
+    let Some(between) = &collects.between else { return Some(parts.cloned().collect()) };
     let parts: Vec<&str> = parts.filter_map(Value::as_str).collect();
     Some(Value::String(parts.join(between)))
 }
@@ -156,8 +176,7 @@ pub fn value(
     object: &Map<String, Value>,
     source: &mut Source,
 ) -> Option<Value> {
-    let is_there = |name: &String| value_of(sent, name).is_some_and(|value| !value.is_null());
-    let fill = fills.iter().find(|fill| fill.when.fits(sent) && fill.given.iter().all(is_there))?;
+    let fill = fills.iter().find(|fill| fill.when.fits(sent))?;
     let made = fill.value.clone().or_else(|| fill.make.as_ref().map(|template| make(template, object, source)));
     made.or_else(|| value_of(object, fill.from.as_deref()?).cloned())
 }

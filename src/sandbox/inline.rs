@@ -15,9 +15,13 @@ pub(super) type Sent<'k> = Vec<(&'k Field, Vec<Value>)>;
 
 /// Takes what was sent of such fields out of an object.
 pub(super) fn taken_out<'k>(kind: &'k Kind, object: &mut Object) -> Sent<'k> {
-    let fields = kind.fields.iter().filter(|field| field.server.inline);
+    let names = |field: &'k Field| {
+        let own = Some(&field.name).filter(|_| field.server.inline);
+        own.into_iter().chain(&field.server.sent_as).map(move |name| (field, name))
+    };
+    let fields = kind.fields.iter().flat_map(names);
     fields
-        .filter_map(|field| match object.shift_remove(&field.name)? {
+        .filter_map(|(field, name)| match object.shift_remove(name)? {
             Value::Array(items) => Some((field, items)),
             _ => Some((field, Vec::new())),
         })
@@ -48,7 +52,7 @@ impl Store {
                     (item, Some(id)) => Map::from_iter([(id.clone(), item)]),
                     _ => continue,
                 };
-                self.made(&work, Some(handle.to_owned()), &object, moment)?;
+                self.create(&work, work.above.clone(), object, moment)?;
             }
         }
         Ok(())

@@ -25,7 +25,7 @@ impl Store {
             let mut elements = elements.iter().filter_map(Value::as_object);
             return elements.find(|element| element.get(member) == Some(value));
         }
-        reference.kinds().filter_map(|name| self.registry().get(name)).find_map(|kind| {
+        reference.kinds().filter_map(|name| self.kind(name)).find_map(|kind| {
             let collection = name_of(kind, None);
             if let (Some(name), false) = (reference.path.first(), field.server.by_handle) {
                 return self.objects(&collection).find(|object| object.get(name) == Some(value));
@@ -50,7 +50,7 @@ impl Store {
     /// Gives the refusal of the unknown handle.
     pub(super) fn check_reference(&self, kind: &Kind, name: &str, object: &Object) -> Result<(), Response> {
         let Some(field) = kind.fields.get(name) else { return Ok(()) };
-        let target = field.reference.as_ref().and_then(|reference| self.registry().get(&reference.kind));
+        let target = field.reference.as_ref().and_then(|reference| self.kind(&reference.kind));
         match target {
             Some(target) if self.meant(&kind.fields, field, object).is_none() => {
                 Err(Response::declared(404, &target.server.missing))
@@ -75,11 +75,10 @@ impl Store {
         let Joined { by, field: wanted, child, fits } = field.server.joined.as_ref()?;
         let by = fields.find(by.as_deref().or(id)?)?;
         let mut target = self.meant(fields, by, object)?;
-        let kind = by.reference.iter().flat_map(Reference::kinds).find_map(|name| self.registry().get(name));
+        let kind = by.reference.iter().flat_map(Reference::kinds).find_map(|name| self.kind(name));
         if let Some(child) = child {
-            let kind = kind?;
             let is_it = |row: &&Row| fits.iter().all(|(member, beside)| row.object.get(member) == object.get(beside));
-            target = &self.rows_below(kind, child, target)?.find(|row| is_it(row) && !fits.is_empty())?.object;
+            target = &self.rows_below(kind?, child, target)?.find(is_it)?.object;
         }
         match wanted {
             Some(pointer) if pointer.starts_with('/') => at(target, pointer).cloned(),
@@ -131,9 +130,8 @@ impl Store {
     /// Gives the declared refusal.
     pub(super) fn check_unused(&self, kind: &Kind, handle: &str, request: &Request) -> Result<(), Response> {
         let is_forced =
-            |used: &&UsedBy| used.unless.as_ref().is_some_and(|name| request.parameter(name) == Some("true"));
-        let mut used = kind.server.used_by.iter().filter(|used| !is_forced(used));
-        used.try_for_each(|used| {
+            |used: &UsedBy| used.unless.as_ref().is_some_and(|name| request.parameter(name) == Some("true"));
+        kind.server.used_by.iter().filter(|used| !is_forced(used)).try_for_each(|used| {
             let holders = Holders { kind: used.kind.clone(), field: used.field.clone(), shape: None };
             match self.holders(&holders, kind, handle) {
                 Some((_, rows)) if !rows.is_empty() => Err(Response::declared(used.status, &used.refusal)),
@@ -146,14 +144,10 @@ impl Store {
     pub(super) fn by_handle(&self, kind: &Kind, object: &mut Object) {
         for field in kind.fields.iter().filter(|field| field.server.by_handle) {
             let Some((reference, value)) = field.reference.as_ref().zip(object.get(&field.name)) else { continue };
-            let (Some(target), Some(name)) = (self.registry().get(&reference.kind), reference.path.first()) else {
-                continue;
-            };
-            let mut objects = self.objects(&target.name);
-            let handle = objects
-                .find(|other| other.get(name) == Some(value))
-                .and_then(|other| other.get(handle_field(target)?).cloned());
-            if let Some(handle) = handle {
+            let (Some(target), Some(name)) = (self.kind(&reference.kind), reference.path.first()) else { continue };
+            let collection = name_of(target, None);
+            let found = self.objects(&collection).find(|other| other.get(name) == Some(value));
+            if let Some(handle) = found.and_then(|other| other.get(handle_field(target)?).cloned()) {
                 object.insert(field.name.clone(), handle);
             }
         }
@@ -177,7 +171,7 @@ impl Store {
         kind: &Kind,
         handle: &str,
     ) -> Option<(&'static Kind, Vec<(u64, &'s Object)>)> {
-        let holder = self.registry().get(&holders.kind)?;
+        let holder = self.kind(&holders.kind)?;
         let rows = self.rows_of(&name_of(holder, None)).map(|row| (row.number, &row.object));
         let Some(element) = children_of(holder).find(|child| child.name == holders.field) else {
             let names = |object: &Object| object.get(&holders.field).is_some_and(|value| mentions(value, handle));
@@ -200,26 +194,21 @@ impl Store {
         Some((holder, rows.filter(|(_, object)| holds(object)).collect()))
     }
 
-    /// Deletes what lives below an object, and what goes with it: elements of other objects that refer to it,
-    /// and objects of which the declarations say so.
+    /// Deletes what goes with an object: what lives below it, elements of other objects that refer to it, and
+    /// objects of which the declarations say so.
     pub(super) fn remove_dependants(&mut self, kind: &Kind, handle: &str, object: &Object) {
-        for child in children_of(kind) {
-            let collection = name_of(child, Some(kind));
-            self.remove_those(&collection, |_, parent| parent == Some(handle));
-        }
-        let registry = self.registry();
-        for other in registry {
-            for element in children_of(other) {
+        self.remove_below(&name_of(kind, None), handle);
+        for other in self.kinds() {
+            for (element, collection) in elements_below(other, &name_of(other, None)) {
                 for field in &element.fields {
                     let Some(wanted) = target(field, kind, handle, object) else { continue };
-                    let collection = name_of(element, Some(other));
-                    self.remove_those(&collection, |row, _| row.get(&field.name) == Some(&wanted));
+                    self.remove_those(&collection, |row| row.get(&field.name) == Some(&wanted));
                 }
             }
             for field in other.fields.iter().filter(|field| field.server.cascade) {
                 let Some(wanted) = target(field, kind, handle, object) else { continue };
                 let collection = name_of(other, None);
-                for gone in self.remove_those(&collection, |row, _| row.get(&field.name) == Some(&wanted)) {
+                for gone in self.remove_those(&collection, |row| row.get(&field.name) == Some(&wanted)) {
                     let handle = other.id.as_deref().and_then(|id| gone.get(id)?.as_str()).unwrap_or_default();
                     self.remove_dependants(other, handle, &gone);
                 }
@@ -228,14 +217,25 @@ impl Store {
     }
 
     /// Removes the rows that fit, and gives them.
-    fn remove_those(&mut self, collection: &str, fits: impl Fn(&Object, Option<&str>) -> bool) -> Vec<Object> {
-        let rows = self.rows_of(collection).filter(|row| fits(&row.object, row.parent.as_deref()));
+    fn remove_those(&mut self, collection: &str, fits: impl Fn(&Object) -> bool) -> Vec<Object> {
+        let rows = self.rows_of(collection).filter(|row| fits(&row.object));
         let (numbers, gone): (Vec<u64>, Vec<Object>) = rows.map(|row| (row.number, row.object.clone())).unzip();
         for number in numbers {
             self.remove(collection, number);
         }
         gone
     }
+}
+
+/// Lists what lives below a kind at any depth, each with the name of its collection.
+fn elements_below<'k>(kind: &'k Kind, collection: &str) -> Vec<(&'k Kind, String)> {
+    let mut found = Vec::new();
+    for child in children_of(kind) {
+        let collection = format!("{collection}/{}", child.name);
+        found.extend(elements_below(child, &collection));
+        found.push((child, collection));
+    }
+    found
 }
 
 /// Gives the value by which a reference means an object that is deleted.

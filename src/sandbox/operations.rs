@@ -12,7 +12,7 @@ use super::body::{self, Write};
 use super::exchange::{Moment, Request, Response};
 use super::fill::{self, Source};
 use super::router::{Operation, Route};
-use super::store::{Object, Row, Store, name_of};
+use super::store::{Object, Row, Store, name_of, place};
 use super::write::{broken, drop_nulls, forbidden, is_cleared, may_write, merge, on_the_wire, refused};
 use super::{children, inline, list, store, view};
 use crate::kinds::kind::{Condition, Kind, List, Method};
@@ -20,23 +20,26 @@ use crate::kinds::server::{Answer, Reply};
 
 /// Carries a routed request out.
 pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut Moment) -> Response {
-    let mut work =
-        Work { kind: route.kind, parent: route.parent, collection: name_of(route.kind, route.parent), above: None };
     let mut variables = route.variables.clone();
-    let names = route.parent.into_iter().chain([route.kind]).zip(&variables);
-    if let Some(refusal) = names.into_iter().find_map(|(kind, name)| unknown_name(kind, name)) {
+    let line = || route.above.into_iter().chain(route.parent);
+    if let Some(refusal) = line().chain([route.kind]).zip(&variables).find_map(|(kind, name)| unknown_name(kind, name))
+    {
         return refusal;
     }
-    let parent = if let Some(kind) = route.parent.filter(|_| !variables.is_empty()) {
-        let above = name_of(kind, None);
-        match store.find(&above, kind, None, &variables.remove(0)) {
-            Some(number) => Some(store.handle_at(&above, kind, number)),
-            None => return Response::declared(404, &kind.server.missing),
+    let (mut collection, mut above): (Option<String>, Option<String>) = (None, None);
+    for kind in line() {
+        let name = collection.map_or_else(|| name_of(kind, None), |above| format!("{above}/{}", kind.name));
+        if !variables.is_empty() {
+            let Some(number) = store.find(&name, kind, above.as_deref(), &variables.remove(0)) else {
+                return Response::declared(404, &kind.server.missing);
+            };
+            above = Some(place(above.as_deref(), &store.handle_at(&name, kind, number)));
         }
-    } else {
-        None
-    };
-    work.above.clone_from(&parent);
+        collection = Some(name);
+    }
+    let collection =
+        collection.map_or_else(|| name_of(route.kind, None), |above| format!("{above}/{}", route.kind.name));
+    let work = Work { kind: route.kind, parent: route.parent, collection, above };
     let own = variables.pop();
     let own = own.as_deref();
     let answers = &work.kind.server.answers;
@@ -133,7 +136,9 @@ impl Store {
         let (kind, rows) = if let Some(((holders, below), parent)) = holders {
             self.holders(holders, below, parent).unwrap_or((work.kind, Vec::new()))
         } else {
-            let rows = self.rows_of(&work.collection).filter(|row| row.parent == work.above);
+            // A list of children whose path names no parent has those of all.
+            let is_of_all = work.parent.is_some() && work.above.is_none();
+            let rows = self.rows_of(&work.collection).filter(|row| is_of_all || row.parent == work.above);
             (work.kind, rows.map(|row| (row.number, &row.object)).collect())
         };
         let rows = rows.into_iter().filter(|(_, object)| only.fits(object));
@@ -160,14 +165,7 @@ impl Store {
     ) -> Result<u64, Response> {
         let sent = self.checked(work, sent, moment)?;
         let number = self.made(work, parent, &sent, moment)?;
-        let is_along = |child: &&Kind| child.server.made_with.as_ref().is_some_and(|with| with.fits(&sent));
-        for child in work.kind.server.children.iter().filter(is_along) {
-            self.settle(moment);
-            let handle = self.handle_at(&work.collection, work.kind, number);
-            let collection = name_of(child, Some(work.kind));
-            let below = Work { kind: child, parent: Some(work.kind), collection, above: Some(handle.clone()) };
-            self.made(&below, Some(handle), &Object::new(), moment)?;
-        }
+        self.make_along(work, number, &sent, moment)?;
         Ok(number)
     }
 
@@ -185,7 +183,7 @@ impl Store {
         sent.retain(|name, value| !is_nothing(name, value));
         let everything = |_: &str| true;
         self.by_handle(kind, &mut sent);
-        refused(kind, &self.with_joined(kind, &sent), &everything)?;
+        refused(kind, &self.with_joined(kind, &sent), None, &everything)?;
         if let Some(message) = kind.rules.iter().find_map(|rule| broken(rule, &sent, &everything)) {
             return Err(Response::invalid_body(&message));
         }
@@ -225,11 +223,7 @@ impl Store {
         for field in kind.server.fields.iter().filter(|field| field.child.is_none()) {
             object.shift_remove(&field.name);
         }
-        for field in kind.fields.iter().filter(|field| field.server.numbered) {
-            let beside = self.rows_of(&work.collection).filter(|row| row.parent.as_deref() == below);
-            let last = beside.filter_map(|row| row.object.get(&field.name)?.as_u64()).max().unwrap_or(0);
-            object.insert(field.name.clone(), json!(last + 1));
-        }
+        self.number(work, kind, below, &mut object);
         if let Some(above) = work.parent {
             object.shift_remove(&above.name);
         }
@@ -253,62 +247,13 @@ impl Store {
         let elements = inline::taken_out(kind, &mut object);
         let number = self.insert(&work.collection, parent, object);
         self.end_exclusive(work, number);
-        self.put_inline(kind, &handle, elements, moment)?;
+        if let Err(refusal) = self.put_inline(kind, &handle, elements, moment) {
+            self.remove(&work.collection, number);
+            return Err(refusal);
+        }
         self.set_above(work, kind, number, moment);
         self.plant_below(work.kind, &handle, moment)?;
         Ok(number)
-    }
-
-    /// Shows a child that is made the object above it, under the name of its kind, if that may have such a child.
-    fn look_up_from(
-        &self,
-        work: &Work,
-        kind: &Kind,
-        parent: Option<&str>,
-        objects: [&mut Object; 2],
-    ) -> Result<(), Response> {
-        let (Some(above), Some(handle)) = (work.parent, parent) else { return Ok(()) };
-        let collection = name_of(above, None);
-        let Some(number) = self.find(&collection, above, None, handle) else { return Ok(()) };
-        let found = &self.row(&collection, number).object;
-        if let Some(needs) = kind.server.below.as_ref().filter(|needs| !needs.live.fits(found)) {
-            return Err(Response::declared(needs.status, &needs.refusal));
-        }
-        for object in objects {
-            object.insert(above.name.clone(), Value::Object(found.clone()));
-        }
-        Ok(())
-    }
-
-    /// Gives the object above a child that is made what it gets by that.
-    fn set_above(&mut self, work: &Work, kind: &Kind, number: u64, moment: &mut Moment) {
-        let row = self.row(&work.collection, number);
-        let (Some(above), Some(handle), false) = (work.parent, row.parent.clone(), kind.server.sets_above.is_empty())
-        else {
-            return;
-        };
-        let (collection, domain) = (name_of(above, None), self.domain().to_owned());
-        if let Some(parent) = self.find(&collection, above, None, &handle) {
-            let mut source = Source { domain: &domain, moment };
-            fill::set(&kind.server.sets_above, self.object_mut(&collection, parent), &mut source);
-        }
-    }
-
-    /// Makes the children with which an object begins.
-    fn plant_below(&mut self, kind: &Kind, handle: &str, moment: &mut Moment) -> Result<(), Response> {
-        for child in kind.server.children.iter().filter(|child| !child.server.seed.is_empty()) {
-            let collection = name_of(child, Some(kind));
-            let work = Work { kind: child, parent: Some(kind), collection, above: Some(handle.to_owned()) };
-            let fits =
-                |store: &Self| store.look_up_from(&work, child, Some(handle), [&mut Object::new(), &mut Object::new()]);
-            if fits(self).is_err() {
-                continue;
-            }
-            for seed in child.server.seed.iter().filter_map(Value::as_object) {
-                self.made(&work, Some(handle.to_owned()), seed, moment)?;
-            }
-        }
-        Ok(())
     }
 
     /// Changes an object as an update of this body does.
@@ -336,7 +281,7 @@ impl Store {
         let mut object = live.clone();
         merge(kind, &mut object, &sent);
         let is_touched = |name: &str| sent.contains_key(name);
-        refused(kind, &object, &is_touched)?;
+        refused(kind, &object, Some(&was), &is_touched)?;
         if let Some(message) = kind.rules.iter().find_map(|rule| broken(rule, &object, &is_touched)) {
             return Err(Response::invalid_body(&message));
         }

@@ -38,6 +38,8 @@ pub struct Route<'r> {
     pub kind: &'r Kind,
     /// The kind below which that lives.
     pub parent: Option<&'r Kind>,
+    /// The kind below which the parent lives.
+    pub above: Option<&'r Kind>,
     /// What is to be done.
     pub operation: Operation<'r>,
     /// Any one of these scopes is enough.
@@ -52,24 +54,17 @@ pub fn route<'r>(registry: &'r Registry, method: Method, path: &str) -> Option<R
     let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
     let mut found = Vec::new();
     for kind in registry.iter().filter(|kind| kind.server.served_by.is_none()) {
-        collect(kind, None, method, &segments, &mut found);
+        for kind in std::iter::once(kind).chain(&kind.server.beside) {
+            collect([kind].as_slice(), method, &segments, &mut found);
+        }
     }
     found.into_iter().min_by_key(|route| route.variables.len())
 }
 
-fn collect<'r>(
-    kind: &'r Kind,
-    parent: Option<&'r Kind>,
-    method: Method,
-    segments: &[&str],
-    found: &mut Vec<Route<'r>>,
-) {
+/// Collects the routes of a kind: the last of those that live one below the other.
+fn collect<'r>(line: &[&'r Kind], method: Method, segments: &[&str], found: &mut Vec<Route<'r>>) {
     static ALL: Condition = Condition(BTreeMap::new());
-    let mut add = |kind: &'r Kind, parent: Option<&'r Kind>, door: Door<'r>, operation: Operation<'r>| {
-        if let (true, Some(variables)) = (door.method == method, fit(door.path, segments)) {
-            found.push(Route { kind, parent, operation, scopes: door.scopes, variables });
-        }
-    };
+    let Some(kind) = line.last() else { return };
     let endpoints = [
         (&kind.get, Operation::Get),
         (&kind.create, Operation::Create),
@@ -77,42 +72,48 @@ fn collect<'r>(
         (&kind.server.replace, Operation::Replace),
         (&kind.delete, Operation::Delete),
     ];
-    if let Some(list) = &kind.list {
-        add(kind, parent, list.into(), Operation::List(list, &ALL));
-    }
-    for (endpoint, operation) in endpoints {
-        if let Some(endpoint) = endpoint {
-            add(kind, parent, endpoint.into(), operation);
-        }
-    }
-    for action in &kind.server.actions {
-        add(kind, parent, action.into(), Operation::Action(action));
+    let endpoints =
+        endpoints.into_iter().filter_map(|(endpoint, operation)| Some((endpoint.as_ref()?.into(), operation)));
+    let lists = kind.list.iter().map(|list| (list.into(), Operation::List(list, &ALL)));
+    let actions = kind.server.actions.iter().map(|action| (action.into(), Operation::Action(action)));
+    let doors: Vec<(Door, Operation)> = lists.chain(endpoints).chain(actions).collect();
+    found.extend(doors.into_iter().filter_map(|(door, operation)| at(line, door, operation, method, segments)));
+    for child in &kind.server.children {
+        collect(&[line, &[child]].concat(), method, segments, found);
     }
     for field in kind.fields.iter().chain(&kind.server.fields) {
-        let (Some(element), Some(child)) = (field.server.element.as_deref(), &field.child) else { continue };
-        let mut below = |door: Door<'r>, operation: Operation<'r>| add(element, Some(kind), door, operation);
-        below((&child.list).into(), Operation::List(&child.list, &ALL));
-        for also in &field.server.also {
-            if let Some(list) = &also.list {
-                below(list.into(), Operation::List(list, &also.only));
-            }
-        }
-        for get in field.server.get.iter().chain(field.server.also.iter().filter_map(|also| also.get.as_ref())) {
-            below(get.into(), Operation::Get);
-        }
-        for call in elements::calls(field) {
-            below(call.into(), Operation::Elements(field));
-        }
-        for action in &element.server.actions {
-            below(action.into(), Operation::Action(action));
-        }
-    }
-    for child in &kind.server.children {
-        collect(child, Some(kind), method, segments, found);
+        let Some(element) = field.server.element.as_deref() else { continue };
+        let line = [line, &[element]].concat();
+        found.extend(doors_of(field).filter_map(|(door, operation)| at(&line, door, operation, method, segments)));
+        collect(&line, method, segments, found);
     }
 }
 
+/// Goes through the doors to the elements of a field, beside their list.
+fn doors_of(field: &Field) -> impl Iterator<Item = (Door<'_>, Operation<'_>)> {
+    let also = &field.server.also;
+    let lists = also.iter().filter_map(|also| Some((also.list.as_ref()?, &also.only)));
+    let lists = lists.map(|(list, only)| (list.into(), Operation::List(list, only)));
+    let gets = field.server.get.iter().chain(also.iter().filter_map(|also| also.get.as_ref()));
+    let calls = elements::calls(field).map(move |call| (call.into(), Operation::Elements(field)));
+    lists.chain(gets.map(|get| (get.into(), Operation::Get))).chain(calls)
+}
+
+fn at<'r>(
+    line: &[&'r Kind],
+    door: Door<'r>,
+    operation: Operation<'r>,
+    method: Method,
+    segments: &[&str],
+) -> Option<Route<'r>> {
+    let variables = fit(door.path, segments).filter(|_| door.method == method)?;
+    let mut line = line.iter().rev().copied();
+    let (kind, parent, above) = (line.next()?, line.next(), line.next());
+    Some(Route { kind, parent, above, operation, scopes: door.scopes, variables })
+}
+
 /// How an operation is reached.
+#[derive(Clone, Copy)]
 struct Door<'r> {
     method: Method,
     path: &'r str,

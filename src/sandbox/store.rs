@@ -59,11 +59,6 @@ pub(super) fn name_of(kind: &Kind, parent: Option<&Kind>) -> String {
     parent.map_or_else(|| own(kind), |parent| format!("{}/{}", own(parent), kind.name))
 }
 
-/// Finds the kind of what lives below a kind, by name.
-fn child_of<'r>(kind: &'r Kind, name: &str) -> Option<&'r Kind> {
-    children_of(kind).find(|child| child.name == name)
-}
-
 /// Goes through the kinds of what lives below a kind: of its own making, and the elements of its fields.
 pub(super) fn children_of(kind: &Kind) -> impl Iterator<Item = &Kind> {
     let fields = kind.fields.iter().chain(&kind.server.fields);
@@ -71,7 +66,7 @@ pub(super) fn children_of(kind: &Kind) -> impl Iterator<Item = &Kind> {
 }
 
 /// Writes the key under which a row is found.
-fn place(parent: Option<&str>, handle: &str) -> String {
+pub(super) fn place(parent: Option<&str>, handle: &str) -> String {
     parent.map_or_else(|| handle.to_owned(), |parent| format!("{parent}/{handle}"))
 }
 
@@ -97,6 +92,16 @@ impl Store {
     #[must_use]
     pub fn registry(&self) -> &'static Registry {
         self.registry
+    }
+
+    /// Goes through all kinds that the API serves, also those that are no configuration.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = &'static Kind> + use<> {
+        self.registry.iter().flat_map(|kind| std::iter::once(kind).chain(&kind.server.beside))
+    }
+
+    /// Finds a kind that the API serves, by name.
+    pub(super) fn kind(&self, name: &str) -> Option<&'static Kind> {
+        self.kinds().find(|kind| kind.name == name)
     }
 
     /// Goes through the objects of a kind in the order in which they were made.
@@ -145,7 +150,7 @@ impl Store {
     /// Finds the handle of the first object of a kind in which a field has a value.
     #[must_use]
     pub fn handle_of(&self, kind: &str, field: &str, value: &Value) -> Option<String> {
-        let kind = self.registry.get(kind)?;
+        let kind = self.kind(kind)?;
         let object = self.objects(&name_of(kind, None)).find(|object| object.get(field) == Some(value))?;
         object.get(handle_field(kind)?)?.as_str().map(str::to_owned)
     }
@@ -173,11 +178,8 @@ impl Store {
 
     fn handle_field(&self, collection: &str) -> Option<&'static str> {
         let mut names = collection.split('/');
-        let kind = self.registry.get(names.next()?)?;
-        let kind = match names.next() {
-            None => kind,
-            Some(child) => child_of(kind, child)?,
-        };
+        let kind = self.kind(names.next()?)?;
+        let kind = names.try_fold(kind, |kind, name| children_of(kind).find(|child| child.name == name))?;
         handle_field(kind)
     }
 
@@ -228,10 +230,33 @@ impl Store {
         self.collections.insert(name.to_owned(), collection);
     }
 
+    /// Removes a row, and all that lives below it.
     pub(super) fn remove(&mut self, collection: &str, number: u64) {
-        if let Some(rows) = self.collections.get_mut(collection) {
-            rows.rows.remove(&number);
-            rows.by_place.retain(|_, other| *other != number);
+        let handle = self.handle_field(collection);
+        let Some(rows) = self.collections.get_mut(collection) else { return };
+        let Some(row) = rows.rows.remove(&number) else { return };
+        let Some(handle) = handle.and_then(|field| row.object.get(field)?.as_str()) else { return };
+        let place = place(row.parent.as_deref(), handle);
+        if rows.by_place.get(&place) == Some(&number) {
+            rows.by_place.remove(&place);
+        }
+        self.remove_below(collection, &place);
+    }
+
+    /// Removes all that lives below a row, given by its place.
+    pub(super) fn remove_below(&mut self, collection: &str, place: &str) {
+        let is_below = |name: &str| {
+            name.strip_prefix(collection)
+                .and_then(|rest| rest.strip_prefix('/'))
+                .is_some_and(|rest| !rest.contains('/'))
+        };
+        let names: Vec<String> = self.collections.keys().filter(|name| is_below(name)).cloned().collect();
+        for name in names {
+            let rows = self.rows_of(&name).filter(|row| row.parent.as_deref() == Some(place));
+            let below: Vec<u64> = rows.map(|row| row.number).collect();
+            for number in below {
+                self.remove(&name, number);
+            }
         }
     }
 }

@@ -31,13 +31,15 @@ impl Found {
             "item" => self.item = Some(value.clone()),
             "handle" | "named" => self.handle = value.as_str().map(str::to_owned),
             name => {
-                self.members.insert(name.trim_start_matches("item.").to_owned(), value.clone());
+                if let Some(member) = name.strip_prefix("item.") {
+                    self.members.insert(member.to_owned(), value.clone());
+                }
             }
         }
     }
 }
 
-/// Reads a path below `/api/v2` against a template; `{id}` is the parent's handle.
+/// Reads a path below `/api/v2` against a template; other variables are handles of what the element is below.
 pub(super) fn path(template: &str, path: &str) -> Option<Found> {
     let (parts, segments): (Vec<&str>, Vec<&str>) = (template.split('/').collect(), path.split('/').collect());
     if parts.len() != segments.len() {
@@ -46,7 +48,6 @@ pub(super) fn path(template: &str, path: &str) -> Option<Found> {
     let mut found = Found::default();
     for (part, segment) in parts.iter().zip(segments) {
         match variable(part) {
-            Some("id") => {}
             Some(_) if segment.is_empty() => return None,
             Some(name) => found.take(name, &Value::String(decode(segment))),
             None if *part == segment => {}
@@ -212,6 +213,7 @@ mod tests {
         assert_eq!(found.members, *json!({"link": "a|b"}).as_object().unwrap());
         assert_eq!(path("/groups/{id}/links/{handle}", "/groups/g/links/h").unwrap().handle.as_deref(), Some("h"));
         assert_eq!(path("/groups/{id}/links", "/groups/g/links"), Some(Found::default()));
+        assert_eq!(path("/groups/{id}/links/{link}/ends", "/groups/g/links/a/ends"), Some(Found::default()));
         assert_eq!(path("/groups/{id}/links", "/groups/g/others"), None);
         assert_eq!(path("/groups/{id}/links/{handle}", "/groups/g/links/"), None);
     }

@@ -3,7 +3,10 @@
 //! Pure; it reads `server:` marks and names no kind. The store keeps objects whole and shows them
 //! through here.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::exchange::{Moment, Request};
 use super::store::Store;
@@ -97,14 +100,24 @@ pub(super) fn hide(store: &Store, fields: &Fields, object: &mut Map<String, Valu
         if !is_shown(field, answer) {
             object.shift_remove(&field.name);
         }
-        if let (Some(value), Some(text)) = (object.get_mut(&field.name), &field.server.shown_as) {
-            *value = Value::String(text.clone());
-        }
-        match object.get_mut(&field.name) {
-            Some(Value::Object(inner)) => hide(store, &field.fields, inner, answer),
-            Some(Value::Array(elements)) => hide_in(store, field, elements, answer),
+        match (object.get_mut(&field.name), &field.server.shown_as) {
+            (Some(value), Some(text)) => *value = Value::String(text.clone()),
+            (Some(value), None) if field.masked => *value = masked(value),
+            (Some(Value::Object(inner)), None) => hide(store, &field.fields, inner, answer),
+            (Some(Value::Array(elements)), None) => hide_in(store, field, elements, answer),
             _ => {}
         }
+    }
+}
+
+/// Gives a value as answers have it that show it encrypted: each text as one that says nothing of it.
+#[must_use]
+pub fn masked(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(STANDARD.encode(Sha256::digest(text))),
+        Value::Array(items) => items.iter().map(masked).collect(),
+        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), masked(value))).collect(),
+        value => value.clone(),
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::exchange::{Moment, Response};
 use super::store::Object;
-use crate::kinds::kind::{Field, Kind, Rule, Type, value_of};
+use crate::kinds::kind::{Condition, Field, Kind, Rule, Type, value_of};
 use crate::kinds::server::Refused;
 
 pub(super) fn may_write(kind: &Kind, sent: &Object, moment: &Moment) -> Result<(), Response> {
@@ -110,11 +110,18 @@ fn drop_all_nulls(object: &mut Object) {
     }
 }
 
-/// Refuses an object that is not taken, for what was touched of it.
-pub(super) fn refused(kind: &Kind, object: &Object, is_touched: &dyn Fn(&str) -> bool) -> Result<(), Response> {
-    let names = |refused: &Refused| refused.when.0.keys().chain(&refused.given).any(|name| is_touched(top(name)));
-    let has = |name: &String| value_of(object, name).is_some_and(|value| !value.is_null());
-    let is_meant = |refused: &&Refused| names(refused) && refused.when.fits(object) && refused.given.iter().all(has);
+/// Refuses an object that is not taken, for what was touched of it; an update knows what was there before.
+pub(super) fn refused(
+    kind: &Kind,
+    object: &Object,
+    was: Option<&Object>,
+    is_touched: &dyn Fn(&str) -> bool,
+) -> Result<(), Response> {
+    let is_meant = |refused: &&Refused| {
+        let is_about_it = refused.when.0.keys().any(|name| is_touched(top(name)));
+        let fitted = |before: &Condition| was.is_some_and(|was| before.fits(was));
+        is_about_it && refused.when.fits(object) && refused.was.as_ref().is_none_or(fitted)
+    };
     let found = kind.server.refused.iter().find(is_meant);
     let Some(refused) = found else { return Ok(()) };
     match &refused.code {

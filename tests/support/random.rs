@@ -15,6 +15,7 @@ use tenantctl::tenant::names::Names;
 use tenantctl::tenant::{Address, Tenant};
 
 use super::definitions;
+use super::samples::{Shape, is_refused, shapes};
 
 /// The objects of a tenant, by kind, references by name.
 pub(crate) type Kinds = BTreeMap<&'static str, Vec<Map<String, Value>>>;
@@ -67,7 +68,9 @@ impl Draw {
         for kind in Registry::builtin().in_order() {
             let mut objects = Vec::new();
             let mut known = BTreeSet::new();
-            for _ in 0..if kind.singleton { 1 } else { self.below(5) } {
+            // Fixed names that are always there are bound to what happens to be deployed.
+            let count = if kind.singleton { 1 } else { self.below(5) * usize::from(!kind.is_fixed()) };
+            for _ in 0..count {
                 let Some(object) = self.object(kind) else { continue };
                 if known.insert(Address::of(kind, &object)) {
                     objects.push(object);
@@ -83,23 +86,34 @@ impl Draw {
         self.names
     }
 
-    fn object(&mut self, kind: &Kind) -> Option<Map<String, Value>> {
+    fn object(&mut self, kind: &'static Kind) -> Option<Map<String, Value>> {
+        let shapes = shapes(kind);
+        let Shape { kind, start, .. } = &shapes[self.below(shapes.len())];
+        let kind: &Kind = kind;
         let all = kind.identity.iter().flat_map(|way| &way.fields).collect::<BTreeSet<_>>();
         let way = self.one(&kind.identity).map(|way| way.fields).unwrap_or_default();
-        let mut object = Map::new();
+        let mut object = start.clone();
         for name in &way {
             let field = kind.fields.get(name).unwrap();
             let plain = field.one_of.is_empty() && field.reference.is_none();
             let value = if plain && field.format == Some(Format::Hostname) {
                 json!(format!("host{}.example", self.below(4)))
+            } else if plain && field.format == Some(Format::OrganizationName) {
+                json!(format!("organization-{}", self.below(4)))
             } else if plain {
                 json!(["One", "Two", "yes", "##X##", "Größe \"3\"", "a: b", "2024-01-01"][self.below(7)])
             } else {
                 self.value(field, &object)?
             };
+            // Two kinds on one endpoint share their names.
+            let value = match (value, &kind.server.served_by) {
+                (Value::String(text), Some(_)) => json!(format!("{text} too")),
+                (value, _) => value,
+            };
             object.insert(name.clone(), value);
         }
-        let others = self.members(&kind.fields, &object, &|field| all.contains(&field.name))?;
+        let others =
+            self.members(&kind.fields, &object, &|field| all.contains(&field.name) || start.contains_key(&field.name))?;
         object.extend(others);
         settle(&mut object);
         if kind.fields.get("scopes").is_some_and(|field| field.key == ["value"]) {
@@ -110,7 +124,7 @@ impl Draw {
             scopes.as_array_mut().unwrap().extend(SCOPES.map(|scope| json!({ "value": scope })));
         }
         kind.rules.iter().for_each(|rule| keep_to(rule, &mut object));
-        Some(object)
+        Some(object).filter(|object| !is_refused(kind, object))
     }
 
     /// Draws the members of an object; nothing where one that it needs can't be.
@@ -254,7 +268,9 @@ pub(crate) fn live(kinds: &Kinds) -> Tenant {
     let mut names = Names::default();
     for (name, objects) in &mut tenant.kinds {
         for (number, object) in objects.iter_mut().enumerate() {
-            object.id = registry.get(name).unwrap().id.as_ref().map(|_| format!("{name}_{number}"));
+            let kind = registry.get(name).unwrap();
+            let fixed = kind.keys.as_ref().map(|_| object.address.name.clone());
+            object.id = kind.id.as_ref().map(|_| fixed.unwrap_or_else(|| format!("{name}_{number}")));
             if let Some(id) = &object.id {
                 names.learn(name, &object.address.name, id);
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
-use tenantctl::kinds::kind::{Case, Field, Fields, Format, Kind, Type, value_of};
+use tenantctl::kinds::kind::{Case, Field, Fields, Format, Kind, Type};
 use tenantctl::kinds::{Registry, order};
 use tenantctl::tenant::Address;
 
@@ -18,7 +18,7 @@ pub(crate) fn pointer(path: &Path) -> String {
 /// A kind as it is for one case of its variants, and what its objects have for that.
 pub(crate) struct Shape {
     pub(crate) kind: &'static Kind,
-    start: Map<String, Value>,
+    pub(crate) start: Map<String, Value>,
     /// The members that only this case has; all fields count without it.
     own: Option<(&'static str, Vec<&'static str>)>,
 }
@@ -224,9 +224,8 @@ pub(crate) fn with(base: &Map<String, Value>, path: &Path, value: &Value) -> Map
 
 /// Tells whether the API would not take an object, or tenantctl does not manage it.
 pub(crate) fn is_refused(kind: &Kind, object: &Map<String, Value>) -> bool {
-    let is_given = |name: &String| value_of(object, name).is_some_and(|value| !value.is_null());
     kind.unmanaged.iter().any(|objects| objects.when.fits(object))
-        || kind.server.refused.iter().any(|objects| objects.when.fits(object) && objects.given.iter().all(is_given))
+        || kind.server.refused.iter().any(|objects| objects.when.fits(object))
 }
 
 /// What must stand beside a field for the API to take it.

@@ -10,12 +10,14 @@ use crate::tenant::{Address, Object, Provenance};
 const KIND: &str = r#"[{ "kind": "things", "about": "Things.", "identity": [{ "fields": ["name"] }], "id": "id",
   "rules": [
     { "exactly_one": ["owner", "group"], "because": "somebody must own it" },
-    { "when": { "all": true }, "empty": ["scope"], "because": "all is all" }],
+    { "when": { "all": true }, "empty": ["scope"], "because": "all is all" },
+    { "given": ["/inner/new"], "empty": ["/inner/old"], "because": "the new one says the same" }],
   "fields": {
     "name": { "type": "string", "required": true, "format": "no-angle-brackets", "min": 1 },
     "owner": { "type": "string", "max": 5 },
     "group": { "type": "string" },
     "all": { "type": "boolean" },
+    "inner": { "type": "object", "fields": { "new": { "type": "boolean" }, "old": { "type": "boolean" } } },
     "count": { "type": "integer", "min": 0, "max": 10 },
     "secret": { "type": "string", "secret": true, "min": 16 },
     "scope": { "type": "set", "items": { "type": "string" } },
@@ -37,6 +39,14 @@ fn problems(value: &Value, change: impl FnOnce(&mut Object)) -> Vec<String> {
         format!("{mark}{}{hint}", problem.message)
     };
     check(kind, &object, false).into_iter().map(shown).collect()
+}
+
+#[test]
+fn rules_name_members_by_their_pointers() {
+    let both = json!({"name": "A", "owner": "me", "inner": {"new": true, "old": true}});
+    assert_eq!(problems(&both, |_| ()), ["things/A: `inner.old` must be empty: the new one says the same"]);
+    let one = json!({"name": "A", "owner": "me", "inner": {"old": true}});
+    assert_eq!(problems(&one, |_| ()), Vec::<String>::new());
 }
 
 #[test]
