@@ -234,6 +234,9 @@ pub struct Field {
     /// It is found by a read right before the write.
     #[serde(default)]
     pub lookup: Option<Lookup>,
+    /// Every object has it, and the API leaves it out of answers to tokens without this scope.
+    #[serde(default)]
+    pub hidden_without: Option<String>,
     /// The API answers it in a form that can't be sent back, such as encrypted.
     #[serde(default)]
     pub masked: bool,
