@@ -295,6 +295,12 @@ impl Field {
         self.write_only || self.masked
     }
 
+    /// Gives the name under which the API has it.
+    #[must_use]
+    pub fn wire_name(&self) -> &str {
+        self.handle_as.as_deref().unwrap_or(&self.name)
+    }
+
     /// Gives the declaration of a member: that of any, in a map.
     #[must_use]
     pub fn member(&self, name: &str) -> Option<&Self> {

@@ -159,6 +159,7 @@ impl Response {
             403 => "Forbidden",
             404 => "Not Found",
             409 => "Conflict",
+            412 => "Precondition Failed",
             _ => "Error",
         };
         let message = if refusal.message.is_empty() { error } else { &refusal.message };

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!   http ──▶ oauth (who asks?) ──▶ router (what is meant?) ──▶ operations ──▶ store
-//!                                                            │ actions, elements, template, links,
+//!                                                            │ actions, elements, template, links, settle,
 //!                                                            │ body, write, fill, children, list, view
 //! ```
 //!
@@ -28,6 +28,7 @@ pub mod oauth;
 pub mod operations;
 pub mod router;
 pub mod seed;
+mod settle;
 pub mod state;
 pub mod store;
 mod template;
