@@ -384,7 +384,10 @@ pub struct Wait {
     pub until: Condition,
     /// What it fits when it will never get there.
     pub unless: Condition,
-    /// How long it may take, in seconds.
+    /// What it must fit after the call, before the change counts as done.
+    #[serde(default)]
+    pub then: Condition,
+    /// How long either may take, in seconds.
     pub seconds: u64,
 }
 
