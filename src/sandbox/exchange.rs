@@ -190,6 +190,8 @@ pub struct Moment<'a> {
     pub rng: &'a mut dyn FnMut(&mut [u8]),
     /// The scopes of the token.
     pub scopes: HashSet<String>,
+    /// The tenant's name, where it is not the first label of its domain.
+    pub tenant_name: Option<&'a str>,
 }
 
 impl std::fmt::Debug for Moment<'_> {

@@ -262,7 +262,8 @@ fn part_of(part: &str, object: &Map<String, Value>, source: &mut Source) -> Stri
         "now" => source.moment.timestamp(),
         "tenant.domain" => source.domain.to_owned(),
         "tenant.name" => {
-            source.domain.split([':', '.']).next().filter(|name| !name.is_empty()).unwrap_or("sandbox").to_owned()
+            let label = source.domain.split([':', '.']).next().filter(|name| !name.is_empty()).unwrap_or("sandbox");
+            source.moment.tenant_name.unwrap_or(label).to_owned()
         }
         "digest" => URL_SAFE_NO_PAD.encode(Sha256::digest(field(argument).trim())),
         "slug" => field(argument).to_lowercase().replace('_', "-"),
@@ -288,7 +289,7 @@ mod tests {
     fn templates_are_made_of_their_parts() {
         let object = object(&json!({"id": "cd_AB", "url": "https://a.example.com/x"}));
         let mut rng = |buffer: &mut [u8]| buffer.fill(1);
-        let mut moment = Moment { now: 0, rng: &mut rng, scopes: HashSet::new() };
+        let mut moment = Moment { now: 0, rng: &mut rng, scopes: HashSet::new(), tenant_name: None };
         let mut source = Source { domain: "acme.us.example.com:1", moment: &mut moment };
         for (template, expected) in [
             ("cgr_{alnum:4}", "cgr_BBBB"),
