@@ -77,16 +77,17 @@ async fn a_call_whose_answer_was_lost_is_sent_again_only_where_nothing_shows_it(
 
 #[tokio::test]
 async fn a_value_that_only_a_list_knows_is_read_before_the_call() {
-    let server = Server::start(|_, asked| match asked.line.as_str() {
-        "GET /api/v2/actions/modules/m1/versions" => {
+    let server = Server::start(|_, asked| {
+        if asked.line == "GET /api/v2/actions/modules/m1/versions" {
             let version = |id: &str, number: u32| json!({"id": id, "version_number": number});
-            Reply::Json(200, json!({"versions": [version("v2", 2), version("v1", 1)], "total": 2, "per_page": 50}))
+            return Reply::Json(
+                200,
+                json!({"versions": [version("v2", 2), version("v1", 1)], "total": 2, "per_page": 50}),
+            );
         }
-        _ => {
-            let sent = asked.json();
-            assert_eq!(sent["modules"][0]["module_version_id"], "v1", "{sent}");
-            Reply::Json(200, json!({}))
-        }
+        let sent = asked.json();
+        assert_eq!(sent["modules"][0]["module_version_id"], "v1", "{sent}");
+        Reply::Json(200, json!({}))
     });
     let item = field("actions", "modules").items.as_ref().unwrap();
     let lookup = item.fields.get("module_version_id").unwrap().lookup.clone().unwrap();
