@@ -8,6 +8,7 @@
 //!   desired, live -> names -> canon -> scope -> pair -> diff -> policy -> Plan -> call
 //! ```
 
+mod body;
 pub mod call;
 pub mod diff;
 mod displaced;
@@ -20,6 +21,9 @@ pub mod policy;
 pub mod references;
 pub mod saved;
 pub mod scope;
+mod secrets;
+mod sets;
+mod settle;
 
 pub use planner::{Planned, plan, shows};
 
