@@ -101,7 +101,7 @@ fn tenant(line: &'static str, trouble: Vec<(usize, Trouble)>, lag: usize) -> (Se
 pub(super) fn change(address: &str, action: Action, id: Option<&str>, requires: &[&str]) -> Change {
     let Address { kind, name } = Address::parse(address);
     let requires = requires.iter().map(|text| (*text).to_owned()).collect();
-    Change { kind, name, action, id: id.map(str::to_owned), fields: Vec::new(), requires }
+    Change { kind, name, action, id: id.map(str::to_owned), fields: Vec::new(), again: Vec::new(), requires }
 }
 
 pub(super) fn plan(changes: Vec<Change>) -> Plan {

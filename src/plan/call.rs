@@ -111,7 +111,7 @@ pub fn calls(
     for (field, child) in kind.children() {
         calls.extend(Elements { kind, field, child, change, names, id }.calls(desired, live)?);
     }
-    let own = kind.fields.iter().filter_map(|field| own_call(field, change, desired, live, !calls.is_empty()));
+    let own = kind.fields.iter().filter_map(|field| own_call(field, change, desired, live));
     let own: Vec<Call> = own.map(|call| Call { path: path(&call.path, id), ..call }).collect();
     calls.extend(own);
     Ok(calls)
@@ -221,14 +221,22 @@ fn lookups(fields: &Fields, body: &Value) -> Vec<LookedUp> {
     found
 }
 
-/// The call that writes a field which has one of its own, where the change needs it. `is_written`
-/// says that the change makes other calls before.
-fn own_call(field: &Field, change: &Change, desired: &Object, live: Option<&Object>, is_written: bool) -> Option<Call> {
+/// Names the fields that a change undoes and brings about again.
+#[must_use]
+pub fn made_again(kind: &Kind, change: &Change, desired: &Object) -> Vec<String> {
+    let is_again = |field: &&Field| {
+        let call = field.call.as_ref().filter(|call| call.again);
+        let is_wanted = call.is_some_and(|call| desired.value.get(&field.name) == call.value.as_ref());
+        is_wanted && !change.fields.iter().any(|edit| top(&edit.path) == field.name)
+    };
+    kind.fields.iter().filter(is_again).map(|field| field.name.clone()).collect()
+}
+
+/// The call that writes a field which has one of its own, where the change needs it.
+fn own_call(field: &Field, change: &Change, desired: &Object, live: Option<&Object>) -> Option<Call> {
     let call = field.call.as_ref()?;
-    let edit = change.fields.iter().find(|edit| top(&edit.path) == field.name);
-    let is_made_again = call.again && is_written && desired.value.get(&field.name) == call.value.as_ref();
-    if !is_made_again {
-        let after = edit?.after.as_ref();
+    if !change.again.contains(&field.name) {
+        let after = change.fields.iter().find(|edit| top(&edit.path) == field.name)?.after.as_ref();
         // An exclusive mark ends here when another object's call makes that one so.
         if call.value.as_ref().is_some_and(|value| after != Some(value))
             || (field.exclusive && after != Some(&Value::Bool(true)))

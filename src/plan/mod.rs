@@ -102,6 +102,9 @@ pub struct Change {
     pub id: Option<String>,
     /// The fields that change, as JSON Patch operations (RFC 6902) on the object.
     pub fields: Vec<Edit>,
+    /// Fields that the change undoes, as deploying is by every other change, and brings about again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub again: Vec<String>,
     /// Addresses of the changes that must be done before.
     pub requires: Vec<String>,
 }

@@ -321,7 +321,8 @@ impl<'a> Planner<'a> {
             self.summary.unchanged += 1;
             return;
         }
-        let change = made(&desired.address, Action::Update, live.id.clone(), edits);
+        let mut change = made(&desired.address, Action::Update, live.id.clone(), edits);
+        change.again = call::made_again(kind, &change, desired);
         match call::refusal(kind, &change, desired, live) {
             Some(reason) => self.hold(&desired.address, Action::Update, None, &reason),
             None => self.changes.push(change),
@@ -360,5 +361,5 @@ impl<'a> Planner<'a> {
 
 fn made(address: &Address, action: Action, id: Option<String>, fields: Vec<Edit>) -> Change {
     let Address { kind, name } = address.clone();
-    Change { kind, name, action, id, fields, requires: Vec::new() }
+    Change { kind, name, action, id, fields, again: Vec::new(), requires: Vec::new() }
 }
