@@ -236,7 +236,11 @@ pub fn made_again(kind: &Kind, change: &Change, desired: &Object) -> Vec<String>
 fn own_call(field: &Field, change: &Change, desired: &Object, live: Option<&Object>) -> Option<Call> {
     let call = field.call.as_ref()?;
     if !change.again.contains(&field.name) {
-        let after = change.fields.iter().find(|edit| top(&edit.path) == field.name)?.after.as_ref();
+        // What is made anew has none of what was there; what has to wait for it comes with a later plan.
+        let is_anew = change.action == Action::Replace && field.until.is_none();
+        let made = is_anew.then(|| desired.value.get(&field.name)).flatten();
+        let edit = || change.fields.iter().find(|edit| top(&edit.path) == field.name)?.after.as_ref();
+        let after = Some(made.or_else(edit)?);
         // An exclusive mark ends here when another object's call makes that one so.
         if call.value.as_ref().is_some_and(|value| after != Some(value))
             || (field.exclusive && after != Some(&Value::Bool(true)))
