@@ -15,7 +15,18 @@ fn row(kind: &Kind) -> String {
     let identity = if kind.singleton { "one for each tenant".to_owned() } else { identity.join(" or ") };
     let reads = kind.list.iter().flat_map(|list| &list.scopes).chain(kind.get.iter().flat_map(|get| &get.scopes));
     let writes = [&kind.create, &kind.update, &kind.delete].into_iter().flatten().flat_map(|endpoint| &endpoint.scopes);
-    let mut scopes: Vec<String> = reads.chain(writes).map(|scope| format!("`{scope}`")).collect();
+    let elements = kind.children().flat_map(|(_, child)| {
+        let calls = [&child.add, &child.change, &child.remove, &child.put].into_iter().flatten();
+        child.list.scopes.iter().chain(calls.flat_map(|call| &call.scopes))
+    });
+    let fields = kind.fields.iter().flat_map(|field| {
+        let call = field.call.iter().flat_map(|call| &call.scopes);
+        let hidden =
+            field.hidden_without.iter().flat_map(|scope| std::iter::once(scope).chain(&field.server.write_scopes));
+        call.chain(hidden)
+    });
+    let mut scopes: Vec<String> =
+        reads.chain(writes).chain(elements).chain(fields).map(|scope| format!("`{scope}`")).collect();
     scopes.sort();
     scopes.dedup();
     let deletable = if kind.delete.is_some() { "yes" } else { "no" };

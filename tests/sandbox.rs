@@ -756,3 +756,152 @@ async fn permissions_of_a_role_are_added_and_removed_in_groups() {
     assert_eq!(status, 204);
     assert_eq!(tenant.call(Method::GET, &path, None).await.1, json!([]));
 }
+
+#[tokio::test]
+async fn an_action_is_deployed_once_it_is_built_and_bound_once_it_is_deployed() {
+    let tenant = tenant().await;
+    let body = json!({"name": "Greet", "supported_triggers": [{"id": "post-login", "version": "v3"}], "code": "// 1",
+                      "secrets": [{"name": "KEY", "value": "a secret value"}]});
+    let made = tenant.post("/actions/actions", body).await;
+    let action = format!("/actions/actions/{}", text(&made["id"]));
+    assert_eq!((&made["status"], &made["all_changes_deployed"]), (&json!("pending"), &json!(false)));
+    assert_eq!((made["secrets"][0]["name"].as_str(), made["secrets"][0].get("value")), (Some("KEY"), None));
+    let (status, refusal) = tenant.call(Method::POST, &format!("{action}/deploy"), None).await;
+    assert!(status == 400 && text(&refusal["message"]).contains("must be in the 'built' state"), "{refusal}");
+
+    let bind = |kind: &str, value: &Value| json!({"bindings": [{"ref": {"type": kind, "value": value}, "display_name": "Greets"}]});
+    let bindings = "/actions/triggers/post-login/bindings";
+    let (status, refusal) = tenant.call(Method::PATCH, bindings, Some(bind("action_name", &json!("Greet")))).await;
+    assert!(status == 400 && text(&refusal["message"]).contains("must be deployed"), "{refusal}");
+    let (status, refusal) = tenant.call(Method::PATCH, bindings, Some(bind("action_name", &json!("Other")))).await;
+    assert!(status == 400 && text(&refusal["message"]).contains("does not exist"), "{refusal}");
+
+    let version = tenant.post(&format!("{action}/deploy"), json!({})).await;
+    assert_eq!((&version["number"], &version["deployed"]), (&json!(1), &json!(false)));
+    let live = tenant.get(&action).await;
+    assert_eq!((&live["all_changes_deployed"], &live["deployed_version"]["deployed"]), (&json!(true), &json!(true)));
+    assert_eq!((&live["current_version"]["status"], &live["current_version"]["number"]), (&json!("BUILT"), &json!(1)));
+    assert_eq!(live["deployed_version"]["secrets"][0].get("value"), None);
+
+    for (kind, value) in [("action_name", &json!("Greet")), ("action_id", &made["id"])] {
+        let (status, bound) = tenant.call(Method::PATCH, bindings, Some(bind(kind, value))).await;
+        assert_eq!((status, &bound["bindings"][0]["action"]["name"]), (200, &json!("Greet")), "{bound}");
+    }
+    let listed = tenant.get(bindings).await;
+    assert_eq!((&listed["total"], &listed["per_page"], listed.get("page")), (&json!(1), &json!(20), None));
+    let body = bind("binding_id", &listed["bindings"][0]["id"]);
+    let (status, kept) = tenant.call(Method::PATCH, bindings, Some(body)).await;
+    assert_eq!((status, &kept["bindings"][0]["id"]), (200, &listed["bindings"][0]["id"]), "{kept}");
+
+    let (_, renamed) = tenant.call(Method::PATCH, &action, Some(json!({"name": "Hello", "code": "// 2"}))).await;
+    assert_eq!((&renamed["status"], &renamed["all_changes_deployed"]), (&json!("pending"), &json!(false)));
+    assert_eq!(renamed["deployed_version"]["code"], "// 1");
+    assert_eq!(tenant.get(bindings).await["bindings"][0]["action"]["name"], "Hello");
+
+    let (status, refusal) = tenant.call(Method::DELETE, &action, None).await;
+    assert_eq!(status, 400, "{refusal}");
+    assert_eq!(tenant.call(Method::DELETE, &format!("{action}?force=true"), None).await.0, 204);
+    assert_eq!(tenant.get(bindings).await, json!({"bindings": [], "per_page": 20}));
+    assert_eq!(tenant.call(Method::DELETE, &action, None).await.0, 404);
+}
+
+#[tokio::test]
+async fn versions_of_actions_and_modules_are_kept_and_can_come_back() {
+    let tenant = tenant().await;
+    let body = json!({"name": "greeter", "code": "// 1", "publish": true});
+    let module = tenant.post("/actions/modules", body).await;
+    let path = format!("/actions/modules/{}", text(&module["id"]));
+    let version = tenant.get(&format!("{path}/versions")).await["versions"][0].clone();
+    assert_eq!((&version["version_number"], &version["code"]), (&json!(1), &json!("// 1")));
+    let (_, changed) = tenant.call(Method::PATCH, &path, Some(json!({"code": "// 2"}))).await;
+    assert_eq!(
+        (&changed["all_changes_published"], &changed["latest_version"]["code"]),
+        (&json!(false), &json!("// 1"))
+    );
+    tenant.post(&format!("{path}/versions"), json!({})).await;
+    assert_eq!(tenant.get(&path).await["latest_version_number"], 2);
+    let back = tenant.post(&format!("{path}/rollback"), json!({"module_version_id": version["id"]})).await;
+    assert_eq!(back["code"], "// 1");
+
+    let body = json!({"name": "Uses it", "supported_triggers": [{"id": "post-login"}], "deploy": true,
+                      "modules": [{"module_id": module["id"], "module_version_id": version["id"]}]});
+    let action = tenant.post("/actions/actions", body).await;
+    assert_eq!(action["modules"][0]["module_name"], "greeter");
+    assert_eq!(action["modules"][0]["module_version_number"], 1);
+    let users = tenant.get(&format!("{path}/actions")).await;
+    assert_eq!((&users["total"], &users["actions"][0]["action_name"]), (&json!(1), &json!("Uses it")));
+    assert_eq!(tenant.get(&path).await["actions_using_module_total"], 1);
+    assert_eq!(tenant.call(Method::DELETE, &path, None).await.0, 412);
+
+    let path = format!("/actions/actions/{}", text(&action["id"]));
+    let first = tenant.get(&path).await["deployed_version"]["id"].clone();
+    tenant.call(Method::PATCH, &path, Some(json!({"code": "// 2"}))).await;
+    tenant.get(&path).await;
+    tenant.post(&format!("{path}/deploy"), json!({})).await;
+    tenant.post(&format!("{path}/versions/{}/deploy", text(&first)), json!({})).await;
+    let versions = tenant.get(&format!("{path}/versions")).await;
+    let deployed: Vec<bool> =
+        versions["versions"].as_array().unwrap().iter().map(|version| version["deployed"] == true).collect();
+    assert_eq!(deployed, [false, false, true]);
+    assert_eq!(tenant.get("/actions/actions?triggerId=post-login&deployed=true").await["total"], 1);
+    assert_eq!(tenant.get("/actions/actions?actionName=Other").await, json!({"actions": [], "per_page": 20}));
+    let (status, refusal) = tenant.call(Method::GET, "/actions/actions?include_totals=true", None).await;
+    assert!(status == 400 && text(&refusal["message"]).contains("include_totals"), "{refusal}");
+}
+
+#[tokio::test]
+async fn an_email_template_is_there_once_it_was_written() {
+    let tenant = tenant().await;
+    let path = "/email-templates/welcome_email";
+    for (method, path, status) in [
+        (Method::GET, path, 404),
+        (Method::PATCH, path, 404),
+        (Method::PUT, path, 404),
+        (Method::GET, "/email-templates/other", 400),
+    ] {
+        let body = (method != Method::GET).then(|| json!({"template": "welcome_email"}));
+        assert_eq!(tenant.call(method, path, body).await.0, status);
+    }
+    let body = json!({"template": "welcome_email", "subject": "Hello", "body": "<p>", "enabled": true});
+    tenant.post("/email-templates", body.clone()).await;
+    assert_eq!(tenant.call(Method::POST, "/email-templates", Some(body)).await.0, 409);
+    let (_, changed) = tenant.call(Method::PATCH, path, Some(json!({"subject": null}))).await;
+    assert_eq!(changed, json!({"template": "welcome_email", "body": "<p>", "enabled": true}));
+    let body = json!({"template": "welcome_email", "subject": "Anew"});
+    let (status, replaced) = tenant.call(Method::PUT, path, Some(body.clone())).await;
+    assert_eq!((status, replaced), (200, body));
+}
+
+#[tokio::test]
+async fn a_log_stream_has_the_sink_of_its_type() {
+    let tenant = tenant().await;
+    let sink = json!({"mixpanelRegion": "us", "mixpanelProjectId": "1", "mixpanelServiceAccountUsername": "u",
+                      "mixpanelServiceAccountPassword": "a secret value"});
+    let body =
+        json!({"name": "m", "type": "mixpanel", "sink": sink, "filters": [], "pii_config": {"log_fields": ["email"]}});
+    let stream = tenant.post("/log-streams", body).await;
+    assert_eq!(stream["sink"]["mixpanelServiceAccountPassword"], "********");
+    assert_eq!((&stream["pii_config"]["method"], stream.get("filters")), (&json!("hash"), None));
+    let path = format!("/log-streams/{}", text(&stream["id"]));
+    let sink = json!({"mixpanelRegion": "eu", "mixpanelProjectId": "1", "mixpanelServiceAccountUsername": "u"});
+    let (status, changed) = tenant.call(Method::PATCH, &path, Some(json!({"sink": sink}))).await;
+    assert_eq!((status, changed.get("pii_config")), (200, None), "{changed}");
+    assert_eq!(changed["sink"]["mixpanelServiceAccountPassword"], "********");
+    for (method, path, body) in [
+        (Method::POST, "/log-streams", json!({"name": "h", "type": "http", "sink": {}})),
+        (Method::POST, "/log-streams", json!({"name": "h", "type": "other", "sink": {}})),
+        (Method::PATCH, path.as_str(), json!({"type": "http"})),
+    ] {
+        let (status, refusal) = tenant.call(method, path, Some(body)).await;
+        assert_eq!(status, 400, "{refusal}");
+    }
+    let sink = json!({"awsAccountId": "123456789012", "awsRegion": "us-east-2"});
+    let stream = tenant.post("/log-streams", json!({"name": "e", "type": "eventbridge", "sink": sink})).await;
+    assert!(text(&stream["sink"]["awsPartnerEventSource"]).starts_with("aws.partner/auth0.com/"));
+    let path = format!("/log-streams/{}", text(&stream["id"]));
+    assert_eq!(tenant.call(Method::PATCH, &path, Some(json!({"sink": sink}))).await.0, 400);
+    let (status, paused) = tenant.call(Method::PATCH, &path, Some(json!({"status": "paused"}))).await;
+    assert_eq!((status, &paused["status"]), (200, &json!("paused")));
+    assert_eq!(tenant.call(Method::DELETE, &path, None).await.0, 204);
+    assert_eq!(tenant.call(Method::DELETE, &path, None).await.0, 404);
+}

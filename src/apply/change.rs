@@ -93,7 +93,7 @@ impl<'a> Work<'a> {
             return Ok(());
         }
         if let Some(wait) = &call.wait {
-            self.wait_for(&call, wait, id.as_deref()).await?;
+            self.wait_for(&call, wait, &wait.until, id.as_deref()).await?;
         }
         let mut answer = self.send(&call).await;
         if let (Err(failure), Method::Post) = (&answer, call.method)
@@ -109,7 +109,10 @@ impl<'a> Work<'a> {
             answer = self.send(&Call { body: Some(spare.clone()), ..call.clone() }).await;
         }
         match answer {
-            Ok(_) => Ok(()),
+            Ok(_) => match &call.wait {
+                Some(wait) if !wait.then.0.is_empty() => self.wait_for(&call, wait, &wait.then, id.as_deref()).await,
+                _ => Ok(()),
+            },
             Err(failure) if call.method == Method::Delete && failure.status == Some(404) => Ok(()),
             Err(failure) => Err(failure.into()),
         }
@@ -160,8 +163,8 @@ impl<'a> Work<'a> {
         Ok(call)
     }
 
-    /// Waits until the live object is what a call needs it to be.
-    async fn wait_for(&mut self, call: &Call, wait: &Wait, id: Option<&str>) -> Result<(), Error> {
+    /// Waits until the live object is what a call needs it to be before, or makes of it.
+    async fn wait_for(&mut self, call: &Call, wait: &Wait, until: &Condition, id: Option<&str>) -> Result<(), Error> {
         let (mut left, mut pause) = (Duration::from_secs(wait.seconds), FIRST_LOOK);
         let get = self.kind.get.as_ref();
         let get = get.ok_or_else(|| Error::new(format!("{call:?}: it can't be seen whether the object is ready")))?;
@@ -169,15 +172,15 @@ impl<'a> Work<'a> {
             let after = self.chain;
             self.chain += 1;
             match self.client.read_one(get, id, after).await {
-                Ok(live) if wait.until.fits(&live) => return Ok(()),
+                Ok(live) if until.fits(&live) => return Ok(()),
                 Ok(live) if wait.unless.fits(&live) => {
                     let errors =
                         live.get("errors").filter(|errors| errors.as_array().is_some_and(|all| !all.is_empty()));
                     let why = errors.map_or_else(String::new, |errors| format!(": {errors}"));
-                    return Err(Error::new(format!("{call:?} was not sent: {}{why}", said(&wait.unless))));
+                    return Err(Error::new(format!("{call:?}: {}{why}", said(&wait.unless))));
                 }
                 Ok(_) if left.is_zero() => {
-                    let message = format!("{call:?} was not sent: after {} s not {}", wait.seconds, said(&wait.until));
+                    let message = format!("{call:?}: after {} s not yet: {}", wait.seconds, said(until));
                     return Err(Error::new(message).hint("apply again: it goes on from there"));
                 }
                 Ok(_) => {}
@@ -186,7 +189,7 @@ impl<'a> Work<'a> {
                 Err(failure) => return Err(failure.into()),
             }
             if self.is_interrupted() {
-                return Err(Error::new(format!("{call:?} was not sent: interrupted")));
+                return Err(Error::new(format!("{call:?}: interrupted while waiting for: {}", said(until))));
             }
             let time = pause.min(left);
             self.client.clock().wait(time).await;
@@ -322,10 +325,11 @@ impl<'a> Work<'a> {
 
 /// Says a condition in words: `status is built`.
 fn said(condition: &Condition) -> String {
-    let words = condition.0.iter().map(|(name, values)| {
-        let values: Vec<String> =
-            values.values.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect();
-        format!("{} is {}", name.trim_start_matches('/'), values.join(" or "))
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let words = condition.0.iter().map(|(name, wanted)| {
+        let values: Vec<String> = wanted.values.iter().map(text).collect();
+        let is = if wanted.not { "is not" } else { "is" };
+        format!("{} {is} {}", name.trim_start_matches('/'), values.join(" or "))
     });
     words.collect::<Vec<_>>().join(", ")
 }

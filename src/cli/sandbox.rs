@@ -43,6 +43,9 @@ struct Serve {
     /// Keep the tenant in this file; `none` keeps nothing
     #[arg(long, value_name = "FILE", default_value = STATE)]
     state: PathBuf,
+    /// Call the tenant this, where answers have its name [default: localhost]
+    #[arg(long, value_name = "NAME")]
+    tenant_name: Option<String>,
     /// Allow this many requests to the Management API per second
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rate_limit: Option<u32>,
@@ -85,6 +88,7 @@ async fn serve(context: &Context, args: &Serve) -> Result<Exit, Error> {
         tls: args.tls,
         state,
         domain: None,
+        tenant_name: args.tenant_name.clone(),
         rate_limit: args.rate_limit,
         latency: Duration::from_millis(args.latency),
     };

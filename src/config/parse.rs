@@ -17,9 +17,8 @@ use super::yaml::{Content, Data, Entry, Node, Span};
 use crate::error::{Origin, Problem, Problems, SourceText};
 use crate::kinds::Registry;
 use crate::kinds::check::{check, label, pointer_of};
-use crate::kinds::kind::Kind;
+use crate::kinds::kind::{Kind, remove_at};
 use crate::tenant::{Address, Object, Provenance, Tenant};
-use crate::text::unescape;
 
 /// Reads a file beside the definitions, by its path in the project folder.
 pub type ReadFile<'a> = dyn FnMut(&str) -> Result<Arc<SourceText>, Problem> + 'a;
@@ -250,18 +249,6 @@ impl<'a> Parser<'a> {
             }
         }
     }
-}
-
-/// Removes the value at a JSON Pointer; tells whether there was one.
-fn remove_at(object: &mut Map<String, Value>, pointer: &str) -> bool {
-    let mut parts: Vec<String> = pointer.split('/').skip(1).map(unescape).collect();
-    let Some(last) = parts.pop() else { return false };
-    let mut place = object;
-    for part in parts {
-        let Some(inner) = place.get_mut(&part).and_then(Value::as_object_mut) else { return false };
-        place = inner;
-    }
-    place.shift_remove(&last).is_some()
 }
 
 /// Gives the tree of a scalar that became a list or a map by an expression.

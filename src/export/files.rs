@@ -14,7 +14,7 @@ use super::keep::{Keeper, LeftOut};
 use super::yaml::{marker, yaml};
 use crate::error::{Error, Problem};
 use crate::kinds::Registry;
-use crate::kinds::kind::{Companion, Kind};
+use crate::kinds::kind::{Companion, Kind, remove_at};
 use crate::tenant::{Address, Object, Tenant, fill};
 
 /// The name of the file that holds all kinds.
@@ -151,6 +151,11 @@ impl Export {
         let mut source = object.value.clone();
         if let (Some(pin), Some(id)) = (pin, &object.id) {
             source.insert(pin.to_owned(), Value::from(id.clone()));
+        }
+        // What the API does not take beside the rest is left out: it says the same in another way.
+        let rules = kind.of(&source).rules.iter().filter(|rule| rule.holds(&object.value));
+        for pointer in rules.flat_map(|rule| &rule.ignored) {
+            remove_at(&mut source, pointer);
         }
         let mut keywords = Vec::new();
         let mut companion = |companion: &Companion, text: &str| self.companion(companion, &object.value, text);

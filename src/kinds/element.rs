@@ -84,7 +84,7 @@ fn of_named(member: &Field, names: &Named, id: &str) -> Field {
     if names.by.contains(&member.name) {
         member.required = false;
         member.read_only = true;
-        let joined = Joined { by: None, field: Some(member.name.clone()) };
+        let joined = Joined { field: Some(member.name.clone()), ..Joined::default() };
         member.server = ServerField { joined: Some(joined), ..member.server };
         member.reference = None;
     }

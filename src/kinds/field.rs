@@ -234,6 +234,9 @@ pub struct Field {
     /// It is found by a read right before the write.
     #[serde(default)]
     pub lookup: Option<Lookup>,
+    /// Every object has it, and the API leaves it out of answers to tokens without this scope.
+    #[serde(default)]
+    pub hidden_without: Option<String>,
     /// The API answers it in a form that can't be sent back, such as encrypted.
     #[serde(default)]
     pub masked: bool,
@@ -290,6 +293,12 @@ impl Field {
     #[must_use]
     pub fn is_hidden(&self) -> bool {
         self.write_only || self.masked
+    }
+
+    /// Gives the name under which the API has it.
+    #[must_use]
+    pub fn wire_name(&self) -> &str {
+        self.handle_as.as_deref().unwrap_or(&self.name)
     }
 
     /// Gives the declaration of a member: that of any, in a map.
@@ -375,7 +384,10 @@ pub struct Wait {
     pub until: Condition,
     /// What it fits when it will never get there.
     pub unless: Condition,
-    /// How long it may take, in seconds.
+    /// What it must fit after the call, before the change counts as done.
+    #[serde(default)]
+    pub then: Condition,
+    /// How long either may take, in seconds.
     pub seconds: u64,
 }
 

@@ -307,6 +307,18 @@ pub fn at<'a>(object: &'a Map<String, Value>, pointer: &str) -> Option<&'a Value
     object.get(&unescape(name))?.pointer(rest)
 }
 
+/// Removes a member by its name, or by JSON Pointer (RFC 6901); tells whether it was there.
+pub fn remove_at(object: &mut Map<String, Value>, pointer: &str) -> bool {
+    let mut parts: Vec<String> = pointer.strip_prefix('/').unwrap_or(pointer).split('/').map(unescape).collect();
+    let Some(last) = parts.pop() else { return false };
+    let mut place = object;
+    for part in parts {
+        let Some(inner) = place.get_mut(&part).and_then(Value::as_object_mut) else { return false };
+        place = inner;
+    }
+    place.shift_remove(&last).is_some()
+}
+
 /// Objects that a definition can't be of.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

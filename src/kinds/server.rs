@@ -83,6 +83,52 @@ pub struct ServerKind {
     /// What the parent must have, for a child to be made below it and for its seed to be planted.
     #[serde(default)]
     pub below: Option<Needs>,
+    /// What the parent gets when a child is made below it; the first case that fits counts.
+    #[serde(default)]
+    pub sets_above: BTreeMap<String, Vec<Fill>>,
+    /// A child is made along with a parent whose create sent what fits.
+    #[serde(default)]
+    pub made_with: Option<Condition>,
+    /// What objects become by themselves: a read finds them so, a write that came too early finds them so the
+    /// next time.
+    #[serde(default)]
+    pub settles: Vec<Settles>,
+    /// Objects of other kinds that name one of these, so that it can't be deleted.
+    #[serde(default)]
+    pub used_by: Vec<UsedBy>,
+    /// The objects of a page for which a request does not say how many.
+    #[serde(default)]
+    pub page_size: Option<usize>,
+    /// Pages leave out their number and the total where they are 0.
+    #[serde(default)]
+    pub hides_zeros: bool,
+}
+
+/// What objects become by themselves.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settles {
+    /// The objects.
+    pub when: Condition,
+    /// What they get; the first case that fits counts.
+    pub set: BTreeMap<String, Vec<Fill>>,
+}
+
+/// The objects of a kind that name an object in a field.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UsedBy {
+    /// The kind.
+    pub kind: String,
+    /// Its field.
+    pub field: String,
+    /// A query parameter; where it is `true` the object is deleted all the same.
+    #[serde(default)]
+    pub unless: Option<String>,
+    /// The status of the refusal.
+    pub status: u16,
+    /// The refusal.
+    pub refusal: Refusal,
 }
 
 /// Facts about a field that only the sandbox needs.
@@ -145,6 +191,18 @@ pub struct ServerField {
     /// The text that answers have in its place.
     #[serde(default)]
     pub shown_as: Option<String>,
+    /// It is shown from the newest child that fits.
+    #[serde(default)]
+    pub newest: Option<Newest>,
+    /// It is shown as the number of objects of a kind that name this one in a field.
+    #[serde(default)]
+    pub counts: Option<Holders>,
+    /// A create gives it the next number among the objects side by side.
+    #[serde(default)]
+    pub numbered: bool,
+    /// It is kept as the handle of what it refers to, whether that or the name was sent.
+    #[serde(default)]
+    pub by_handle: bool,
     /// It is shown from what a member refers to.
     #[serde(default)]
     pub joined: Option<Joined>,
@@ -173,7 +231,7 @@ pub struct ServerField {
 
 /// A value that answers show from an object of another kind, or from an element of one's set: that to
 /// which a member refers.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Joined {
     /// The member that refers; without it the element's own handle, or what it `names`.
@@ -182,6 +240,26 @@ pub struct Joined {
     /// The field there, or a JSON Pointer; without it the members that are declared here.
     #[serde(default)]
     pub field: Option<String>,
+    /// It is shown from a child of that: the first in which members are as those beside it.
+    #[serde(default)]
+    pub child: Option<String>,
+    /// What the child must have: its members, each with the one beside it.
+    #[serde(default, rename = "where")]
+    pub fits: BTreeMap<String, String>,
+}
+
+/// The newest child of an object, shown in it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Newest {
+    /// The child's name.
+    pub child: String,
+    /// The children that count.
+    #[serde(default)]
+    pub when: Condition,
+    /// What is shown of it, with `{field}` in the place of values; without it the members that are declared here.
+    #[serde(default)]
+    pub shape: Option<Value>,
 }
 
 /// Endpoints of a field's elements beside those of `child`.
@@ -244,14 +322,18 @@ pub struct Reply {
     pub missing: bool,
 }
 
-/// The objects of a kind that hold an element which refers to a given object.
+/// The objects of a kind that hold an element which refers to a given object, or name it in a field.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Holders {
     /// The kind.
     pub kind: String,
-    /// Its `child` field.
+    /// Its `child` field, or another one.
     pub field: String,
+    /// What is shown of an object, with `{field}` in the place of values, the members of the naming element among
+    /// them; without it the object.
+    #[serde(default)]
+    pub shape: Option<Value>,
 }
 
 /// A value that is made of the members of an object that are true.
@@ -381,6 +463,9 @@ pub struct Mirror {
     /// It can be sent under that name too.
     #[serde(default)]
     pub accepted: bool,
+    /// Answers have no other name for it.
+    #[serde(default)]
+    pub alone: bool,
 }
 
 /// The handle of the object of a kind whose `field` equals `equals` of this one.
@@ -430,6 +515,12 @@ pub struct Action {
     /// Flags that move on by one among the objects beside a created one, which gets the first.
     #[serde(default)]
     pub moves: Vec<String>,
+    /// An object is made beside it with these fields of it, as below the same parent; it is the answer.
+    #[serde(default)]
+    pub copies: Vec<String>,
+    /// The object gets fields of one of its children.
+    #[serde(default)]
+    pub restores: Option<Restores>,
     /// The answer, a template; the object without it. A member `{object}` stands for the object.
     #[serde(default)]
     pub answer: Option<Value>,
@@ -442,6 +533,18 @@ impl Action {
     fn default_status() -> u16 {
         200
     }
+}
+
+/// Fields that an object gets from one of its children.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restores {
+    /// The child's name.
+    pub child: String,
+    /// The member of the body that has its handle.
+    pub by: String,
+    /// The fields.
+    pub fields: Vec<String>,
 }
 
 /// What an object must have for an action, or for a child.

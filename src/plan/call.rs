@@ -261,6 +261,13 @@ fn body(
             body.insert(field.name.clone(), default.clone());
         }
     }
+    for field in &kind.fields {
+        let is_lost = field.lost_with.as_ref().is_some_and(|other| body.contains_key(other));
+        let found = live.and_then(|live| live.value.get(&field.name));
+        if let (true, false, Some(value)) = (is_lost, body.contains_key(&field.name), found) {
+            body.insert(field.name.clone(), value.clone());
+        }
+    }
     Ok(body)
 }
 
@@ -416,6 +423,6 @@ impl Sender<'_> {
 /// only (then it is known whether it is there).
 fn hidden<'f>(field: &'f Field, sent: &Map<String, Value>, live: Option<&Map<String, Value>>) -> Option<&'f Field> {
     let is_there = |member: &Field| member.write_only || live.is_some_and(|live| live.contains_key(&member.name));
-    let mut secrets = field.fields.iter().filter(|member| member.secret && member.is_hidden());
+    let mut secrets = field.fields.iter().filter(|member| member.masked || member.secret && member.write_only);
     secrets.find(|member| is_there(member) && !sent.contains_key(&member.name))
 }

@@ -1,8 +1,9 @@
 //! Elements that name an object of another kind by several members, of which a definition may leave
 //! some out: they are taken from the only object that has the others.
 //!
-//! Pure, the first step of a plan. Where no object has them, or several do, that is a problem of the
-//! definition.
+//! Pure, the first step of a plan. The Deploy CLI's files name a grant by its application alone, also
+//! where that has several: what the live object holds already is meant, and as many elements as there
+//! are objects mean all of them. Where that leaves several, or none, it is a problem of the definition.
 
 use std::collections::BTreeMap;
 
@@ -27,8 +28,10 @@ pub(super) fn completed(registry: &Registry, wanted: &mut Tenant, found: &Tenant
                     known.push(members);
                 }
             }
+            known.retain(|members| !members.is_empty());
             for object in wanted.kinds.get_mut(&kind.name).into_iter().flatten() {
-                complete(object, field, named, &known, &mut problems);
+                let live = found.find_by(&object.address, object.id.as_deref());
+                complete(object, live, (field, named), &known, &mut problems);
             }
         }
     }
@@ -47,37 +50,50 @@ fn parts(registry: &Registry, named: &Named, object: &Object) -> Map<String, Val
     if is_plain { named.by.iter().filter_map(member).collect() } else { Map::new() }
 }
 
-fn complete(object: &mut Object, field: &Field, named: &Named, known: &[Map<String, Value>], problems: &mut Problems) {
-    let mut wrong: BTreeMap<usize, String> = BTreeMap::new();
+fn complete(
+    object: &mut Object,
+    live: Option<&Object>,
+    (field, named): (&Field, &Named),
+    known: &[Map<String, Value>],
+    problems: &mut Problems,
+) {
     let address = object.address.clone();
+    let members = |element: &Value| -> Map<String, Value> {
+        let member = |name: &String| Some((name.clone(), element.get(name)?.clone()));
+        named.by.iter().filter_map(member).collect()
+    };
+    let held = live.and_then(|live| live.value.get(&field.name)?.as_array());
+    let held: Vec<Map<String, Value>> = held.into_iter().flatten().map(members).collect();
     let Some(Value::Array(elements)) = object.value.get_mut(&field.name) else { return };
-    for (index, element) in elements.iter_mut().enumerate() {
-        let Some(members) = element.as_object_mut() else { continue };
-        let missing: Vec<&String> = named.by.iter().filter(|name| !members.contains_key(*name)).collect();
-        if missing.is_empty() {
+    let mut taken: Vec<Map<String, Value>> = elements.iter().map(members).collect();
+    let mut wrong: BTreeMap<usize, String> = BTreeMap::new();
+    for index in 0..elements.len() {
+        let said = members(&elements[index]);
+        if said.len() == named.by.len() {
             continue;
         }
-        let agrees = |object: &&Map<String, Value>| {
-            named.by.iter().all(|name| members.get(name).is_none_or(|value| object.get(name) == Some(value)))
-        };
-        let fitting: Vec<&Map<String, Value>> =
-            known.iter().filter(agrees).filter(|object| !object.is_empty()).collect();
-        match fitting.as_slice() {
-            [only] => {
-                for name in missing {
-                    members.extend(only.get(name).map(|value| (name.clone(), value.clone())));
+        let agrees = |object: &&Map<String, Value>| said.iter().all(|(name, value)| object.get(name) == Some(value));
+        let free: Vec<&Map<String, Value>> = known.iter().filter(agrees).filter(|it| !taken.contains(it)).collect();
+        // As many elements as there are objects mean all of them; of several, what is there already stays.
+        let alike = elements[index..].iter().filter(|element| members(element) == said).count();
+        let chosen =
+            free.iter().find(|object| held.contains(object)).or_else(|| free.first().filter(|_| free.len() <= alike));
+        match (chosen, free.len()) {
+            (Some(chosen), _) => {
+                let chosen = (*chosen).clone();
+                if let Some(element) = elements[index].as_object_mut() {
+                    element.extend(chosen.clone());
                 }
+                taken.push(chosen);
             }
-            [] => drop(wrong.insert(index, format!("none of {} is it, in the definitions or the tenant", named.kind))),
-            several => {
-                let left_out: Vec<&str> = missing.iter().map(|name| name.as_str()).collect();
-                let count = several.len();
-                drop(
-                    wrong.insert(
-                        index,
-                        format!("{count} of {} are it: say `{}` too", named.kind, left_out.join("`, `")),
-                    ),
-                );
+            (None, 0) => {
+                wrong.insert(index, format!("none of {} is it, in the definitions or the tenant", named.kind));
+            }
+            (None, count) => {
+                let left_out: Vec<&str> =
+                    named.by.iter().filter(|name| !said.contains_key(*name)).map(String::as_str).collect();
+                let what = format!("{count} of {} are it: say `{}` too", named.kind, left_out.join("`, `"));
+                wrong.insert(index, what);
             }
         }
     }

@@ -348,17 +348,22 @@ impl<'a> Planner<'a> {
         edits: Vec<Edit>,
     ) -> Vec<Edit> {
         let reason = |edit: &Edit| {
-            let field = kind.fields.get(edit.path.trim_start_matches('/'))?;
+            let field = kind.fields.get(edit.path.split('/').nth(1)?)?;
+            let hidden =
+                field.hidden_without.as_ref().filter(|_| raw.is_some_and(|raw| !raw.contains_key(&field.name)));
+            if let Some(scope) = hidden {
+                return Some(format!("the API does not show it to a token without the scope {scope}"));
+            }
             let call = field.call.as_ref().filter(|call| call.value.is_some() && call.value != edit.after);
             let until = field.until.as_ref().filter(|until| {
                 let is_off = edit.after == Some(Value::Bool(false));
                 !is_off && !raw.is_some_and(|raw| until.live.fits(raw))
             });
-            call.map(|call| &call.because).or(until.map(|until| &until.because))
+            call.map(|call| &call.because).or(until.map(|until| &until.because)).cloned()
         };
         let (waiting, edits): (Vec<Edit>, Vec<Edit>) = edits.into_iter().partition(|edit| reason(edit).is_some());
         for edit in waiting {
-            let why = reason(&edit).cloned().unwrap_or_default();
+            let why = reason(&edit).unwrap_or_default();
             // What is made is not yet what its definition says that it should not be.
             let is_so = |field: &Field| raw.is_none() && field.default.is_some() && field.default == edit.after;
             if !kind.fields.get(edit.path.trim_start_matches('/')).is_some_and(is_so) {

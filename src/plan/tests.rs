@@ -542,3 +542,146 @@ fn what_goes_with_a_delete_is_read_with_what_it_is_recognised_by() {
     assert_eq!(needed(false), ["resourceServers".to_owned()].into());
     assert_eq!(needed(true), ["clientGrants", "clients", "resourceServers"].map(str::to_owned).into());
 }
+
+#[test]
+fn elements_at_endpoints_of_their_own_are_removed_changed_and_added_by_their_own_calls() {
+    let live = json!({
+        "clients": [{"client_id": "c1", "name": "One"}, {"client_id": "c2", "name": "Two"}],
+        "resourceServers": [{"id": "r1", "identifier": API, "scopes": []}],
+        "clientGrants": [{"id": "g1", "client_id": "c1", "audience": API, "scope": []}],
+        "databases": [{"id": "con_1", "name": "users", "strategy": "auth0", "enabled_clients": ["c1"]}],
+        "organizations": [{
+            "id": "org_1", "name": "acme", "client_grants": [],
+            "connections": [{"connection_id": "con_1", "assign_membership_on_login": false}],
+            "discovery_domains": [{"id": "ord_1", "domain": "old.example", "status": "pending"}],
+        }],
+    });
+    let desired = json!({
+        "databases": [{"name": "users", "strategy": "auth0", "enabled_clients": ["Two"]}],
+        "organizations": [{
+            "name": "acme", "client_grants": [{"client_id": "One"}],
+            "connections": [{"name": "users", "assign_membership_on_login": true}],
+            "discovery_domains": [{"domain": "new.example", "status": "pending"}],
+        }],
+    });
+    let made = planned(&desired, &live);
+    assert_eq!(
+        lines(&made.plan),
+        [
+            "Update databases/users ~/enabled_clients",
+            "Update organizations/acme ~/connections ~/client_grants ~/discovery_domains",
+        ]
+    );
+    let calls: Vec<String> =
+        bodies(&made).into_iter().map(|(method, path, body)| format!("{method} {path} {body}")).collect();
+    assert_eq!(
+        calls,
+        [
+            r#"PATCH /connections/con_1/clients [{"client_id":"c1","status":false}]"#,
+            r#"PATCH /connections/con_1/clients [{"client_id":"c2","status":true}]"#,
+            r#"PATCH /organizations/org_1/connections/con_1 {"assign_membership_on_login":true}"#,
+            r#"POST /organizations/org_1/client-grants {"grant_id":"g1"}"#,
+            "DELETE /organizations/org_1/discovery-domains/ord_1 null",
+            r#"POST /organizations/org_1/discovery-domains {"domain":"new.example","status":"pending"}"#,
+        ]
+    );
+}
+
+#[test]
+fn a_grant_named_by_its_application_alone_is_the_only_one_or_the_one_that_is_there() {
+    let other = "https://other.example";
+    let live = |held: Value| {
+        json!({
+            "clients": [{"client_id": "c1", "name": "One"}],
+            "resourceServers": [{"id": "r1", "identifier": API}, {"id": "r2", "identifier": other}],
+            "clientGrants": [
+                {"id": "g1", "client_id": "c1", "audience": API, "scope": []},
+                {"id": "g2", "client_id": "c1", "audience": other, "scope": []},
+            ],
+            "organizations": [{"id": "org_1", "name": "acme", "client_grants": held}],
+        })
+    };
+    let desired = |elements: Value| json!({ "organizations": [{"name": "acme", "client_grants": elements}] });
+    let one = json!([{"client_id": "One"}]);
+    let held = json!([{"id": "g2", "client_id": "c1", "audience": other}]);
+    assert!(planned(&desired(one.clone()), &live(held.clone())).plan.is_empty());
+    let both = planned(&desired(json!([{"client_id": "One"}, {"client_id": "One"}])), &live(held));
+    assert_eq!(
+        bodies(&both),
+        [(Method::Post, "/organizations/org_1/client-grants".to_owned(), json!({"grant_id": "g1"}))]
+    );
+    let problems = planned_with(&desired(one), &live(json!([])), &Policy::default()).unwrap_err();
+    let messages: Vec<String> = problems.sorted().iter().map(|problem| problem.message.clone()).collect();
+    assert_eq!(messages, ["organizations/acme: `client_grants[0]`: 2 of clientGrants are it: say `audience` too"]);
+    let said = desired(json!([{"client_id": "One", "audience": API}]));
+    assert_eq!(bodies(&planned(&said, &live(json!([]))))[0].2, json!({"grant_id": "g1"}));
+}
+
+#[test]
+fn what_is_undone_by_every_write_is_made_again_after_it() {
+    let live = json!({ "actions": [{"id": "a1", "name": "Greet", "code": "// 1", "all_changes_deployed": true}] });
+    let desired =
+        |code: &str, deployed: bool| json!({ "actions": [{"name": "Greet", "code": code, "deployed": deployed}] });
+    let paths =
+        |desired: &Value| -> Vec<String> { bodies(&planned(desired, &live)).into_iter().map(|call| call.1).collect() };
+    assert_eq!(paths(&desired("// 2", true)), ["/actions/actions/a1", "/actions/actions/a1/deploy"]);
+    assert_eq!(paths(&desired("// 1", true)), [""; 0]);
+    let back = planned(&desired("// 1", false), &live).plan;
+    assert!(back.is_empty());
+    assert_eq!(held(&back), ["Update actions/Greet /deployed: what was deployed stays so until the next change"]);
+}
+
+#[test]
+fn what_an_update_would_lose_is_sent_along() {
+    let live = json!({ "logStreams": [{"id": "l1", "name": "sink", "type": "http", "pii_config": {"log_fields": ["first_name"]},
+        "sink": {"httpEndpoint": "https://a.example", "httpAuthorization": "secret text", "httpContentFormat": "JSONLINES"}}] });
+    let desired =
+        json!({ "logStreams": [{"name": "sink", "type": "http", "sink": {"httpEndpoint": "https://b.example"}}] });
+    let sink = json!({"httpAuthorization": "secret text", "httpContentFormat": "JSONLINES", "httpEndpoint": "https://b.example"});
+    let (_, _, body) = bodies(&planned(&desired, &live)).remove(0);
+    assert_eq!((&body["sink"], &body["pii_config"]), (&sink, &json!({"log_fields": ["first_name"]})));
+}
+
+#[test]
+fn a_field_that_the_api_hides_from_the_token_is_held_back() {
+    let live = json!({ "connections": [{"id": "con_1", "name": "okta", "strategy": "oidc"}] });
+    let desired =
+        json!({ "connections": [{"name": "okta", "strategy": "oidc", "options": {"issuer": "https://idp.example"}}] });
+    let plan = planned(&desired, &live).plan;
+    assert!(plan.is_empty());
+    let reason = "the API does not show it to a token without the scope read:connections_options";
+    assert_eq!(held(&plan), [format!("Update connections/okta /options: {reason}")]);
+}
+
+#[test]
+fn what_the_api_shows_encrypted_is_neither_compared_nor_sent_back() {
+    let live = json!({ "databases": [{"id": "con_1", "name": "users", "strategy": "auth0",
+        "options": {"configuration": {"KEY": "2.0$xyz"}, "import_mode": false}}] });
+    let desired = |options: Value| json!({ "databases": [{"name": "users", "strategy": "auth0", "options": options}] });
+    let same = planned(&desired(json!({"configuration": {"KEY": "plain"}})), &live).plan;
+    assert!(same.is_empty() && same.summary.not_comparable == 1, "{same:#?}");
+    let without = planned(&desired(json!({"import_mode": true})), &live).plan;
+    assert!(
+        without.is_empty() && held(&without)[0].contains("/options/configuration would have to be sent along"),
+        "{without:#?}"
+    );
+    let with = planned(&desired(json!({"configuration": {"KEY": "plain"}, "import_mode": true})), &live);
+    assert_eq!(bodies(&with)[0].2["options"], json!({"configuration": {"KEY": "plain"}, "import_mode": true}));
+}
+
+#[test]
+fn a_secret_in_a_list_is_written_with_the_list_or_not_at_all() {
+    let live =
+        json!({ "actions": [{"id": "a1", "name": "Greet", "secrets": [{"name": "KEY", "updated_at": "then"}]}] });
+    let desired = |secrets: Value| json!({ "actions": [{"name": "Greet", "secrets": secrets}] });
+    assert!(planned(&desired(json!([{"name": "KEY"}])), &live).plan.is_empty(), "as exports have it");
+    let added = json!([{"name": "KEY", "value": "hush"}, {"name": "NEW", "value": "quiet"}]);
+    let made = planned(&desired(added.clone()), &live);
+    assert_eq!(bodies(&made)[0].2, json!({ "secrets": added }));
+    assert!(!serde_json::to_string(&made.plan).unwrap().contains("quiet"));
+    let partly = planned(&desired(json!([{"name": "KEY"}, {"name": "NEW", "value": "quiet"}])), &live).plan;
+    assert!(
+        partly.is_empty() && held(&partly)[0].contains("/secrets/value would have to be sent along"),
+        "{partly:#?}"
+    );
+}

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::exchange::{Moment, Request, Response};
 use super::fill::{self, Source};
 use super::operations::Work;
-use super::store::{Object, Store};
-use crate::kinds::server::{Action, Answer};
+use super::store::{Object, Store, children_of, handle_field, name_of};
+use crate::kinds::server::{Action, Answer, Restores};
 
 impl Store {
     /// Carries an action out.
@@ -28,7 +28,7 @@ impl Store {
             Some(number) => number,
             None if action.creates => {
                 let mut object = sent.clone();
-                set(action, &mut object, &mut Source { domain: &domain, moment });
+                fill::set(&action.set, &mut object, &mut Source { domain: &domain, moment });
                 self.move_flags(work, action);
                 self.made(work, work.above.clone(), &object, moment)?
             }
@@ -40,7 +40,13 @@ impl Store {
         if let Some(needs) = action.needs.as_ref().filter(|needs| !needs.live.fits(&object)) {
             return Err(Response::declared(needs.status, &needs.refusal));
         }
-        set(action, &mut object, &mut Source { domain: &domain, moment });
+        if !action.copies.is_empty() {
+            return self.copy(work, action, &object, moment);
+        }
+        if let Some(restores) = &action.restores {
+            self.restore_from(work, restores, &sent, &mut object)?;
+        }
+        fill::set(&action.set, &mut object, &mut Source { domain: &domain, moment });
         *self.object_mut(&work.collection, number) = object;
         self.end_exclusive(work, number);
         let shown = self.show(work, number, Answer::Action, moment);
@@ -50,8 +56,45 @@ impl Store {
             }
             _ => shown,
         };
-        let is_write = !action.set.is_empty() || action.creates;
+        let is_write = !action.set.is_empty() || action.creates || action.restores.is_some();
         Ok(Response { is_write, ..Response::read(action.status, answer) })
+    }
+
+    /// Makes an object with some fields of another beside it.
+    fn copy(
+        &mut self,
+        work: &Work,
+        action: &Action,
+        object: &Object,
+        moment: &mut Moment,
+    ) -> Result<Response, Response> {
+        let fields = object.iter().filter(|(name, _)| action.copies.contains(name));
+        let sent = fields.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let number = self.made(work, work.above.clone(), &sent, moment)?;
+        let shown = self.show(work, number, Answer::Create, moment);
+        Ok(Response::written(action.status, Some(shown)))
+    }
+
+    /// Gives an object fields of the child that the body names.
+    fn restore_from(
+        &self,
+        work: &Work,
+        restores: &Restores,
+        sent: &Object,
+        object: &mut Object,
+    ) -> Result<(), Response> {
+        let Some(child) = children_of(work.kind).find(|child| child.name == restores.child) else { return Ok(()) };
+        let Some(Value::String(handle)) = sent.get(&restores.by) else {
+            let message = format!("Payload validation error: 'Missing required property: {}'.", restores.by);
+            return Err(Response::invalid_body(&message));
+        };
+        let parent = handle_field(work.kind).and_then(|id| object.get(id)?.as_str());
+        let collection = name_of(child, Some(work.kind));
+        let found = self.find(&collection, child, parent, handle);
+        let found = found.ok_or_else(|| Response::declared(404, &child.server.missing))?;
+        let fields = self.row(&collection, found).object.iter().filter(|(name, _)| restores.fields.contains(name));
+        object.extend(fields.map(|(name, value)| (name.clone(), value.clone())));
+        Ok(())
     }
 
     /// Moves the flags on among the objects side by side; the object with the last one goes.
@@ -123,14 +166,5 @@ impl Store {
             return Err(Response::invalid_body(&message));
         };
         Ok(rows.find(|row| row.object.get(field).is_some_and(|value| *value == **wanted)).map(|row| row.number))
-    }
-}
-
-fn set(action: &Action, object: &mut Object, source: &mut Source) {
-    let before = object.clone();
-    for (name, fills) in &action.set {
-        if let Some(value) = fill::value(fills, &before, &before, source) {
-            object.insert(name.clone(), value);
-        }
     }
 }

@@ -8,7 +8,7 @@
 use serde_json::{Map, Value};
 
 use super::exchange::type_name;
-use crate::kinds::kind::{Field, Fields, Format, Kind, Type};
+use crate::kinds::kind::{Field, Format, Kind, Type};
 
 /// What a body is for.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +27,7 @@ pub fn problem(kind: &Kind, body: &Map<String, Value>, write: Write) -> Option<S
         fields.find(|field| field.server.sent_as.as_deref() == Some(name))
     };
     let is_unknown =
-        |(name, value): &(&String, &Value)| !is_taken(&kind.fields, name, value, write) && sent_along(name).is_none();
+        |(name, value): &(&String, &Value)| !is_taken(kind, name, value, write) && sent_along(name).is_none();
     let unknown: Vec<&str> = body.iter().filter(is_unknown).map(|(name, _)| name.as_str()).collect();
     if !unknown.is_empty() {
         return Some(format!("Payload validation error: 'Additional properties not allowed: {}'.", unknown.join(",")));
@@ -39,14 +39,19 @@ pub fn problem(kind: &Kind, body: &Map<String, Value>, write: Write) -> Option<S
         }
     }
     body.iter().find_map(|(name, value)| {
-        let field = kind.fields.get(name).or_else(|| sent_along(name))?;
+        let field = declared(kind, name).or_else(|| sent_along(name))?;
         let is_cleared = value.is_null() && field.clear_as.as_ref().is_some_and(|other| other == name);
         if is_cleared { None } else { wrong(field, value, name, write, false) }
     })
 }
 
-fn is_taken(fields: &Fields, name: &str, value: &Value, write: Write) -> bool {
-    fields.get(name).is_some_and(|field| {
+/// Finds the field of a name, also among those that only the sandbox serves.
+fn declared<'k>(kind: &'k Kind, name: &str) -> Option<&'k Field> {
+    kind.fields.get(name).or_else(|| kind.server.fields.get(name).filter(|field| field.child.is_none()))
+}
+
+fn is_taken(kind: &Kind, name: &str, value: &Value, write: Write) -> bool {
+    declared(kind, name).is_some_and(|field| {
         let is_open = !field.read_only && field.call.is_none() && (field.child.is_none() || field.server.inline);
         is_open
             && match write {
@@ -99,19 +104,23 @@ fn inside(field: &Field, members: &Map<String, Value>, path: &str, write: Write)
             .iter()
             .find_map(|(name, value)| wrong(items, value, &format!("{path}.{name}"), write, field.merge));
     }
-    if let Some(name) = members.keys().find(|name| field.fields.get(name).is_some_and(|member| member.read_only)) {
+    if let Some(name) = members
+        .keys()
+        .find(|name| field.fields.get(name).is_some_and(|member| member.read_only && member.lookup.is_none()))
+    {
         return Some(format!(
             "Payload validation error: 'Additional properties not allowed: {name}' on property {path}."
         ));
     }
     let is_partial = field.merge && matches!(write, Write::Update(_));
-    let is_needed = |member: &Field| member.required && !(member.server.kept && matches!(write, Write::Update(_)));
-    let missing = field.fields.iter().find(|member| is_needed(member) && !members.contains_key(&member.name));
-    if let (Some(member), false) = (missing, is_partial) {
-        return Some(format!(
-            "Payload validation error: 'Missing required property: {}' on property {path}.",
-            member.name
-        ));
+    // What the API finds by a handle beside it need not be sent.
+    let is_needed = |member: &Field| {
+        let is_found = member.server.joined.is_some() && member.handle_as.is_none();
+        member.required && !is_found && !(member.server.kept && matches!(write, Write::Update(_)))
+    };
+    let mut needed = field.fields.iter().filter(|member| is_needed(member)).map(Field::wire_name);
+    if let (Some(name), false) = (needed.find(|name| !members.contains_key(*name)), is_partial) {
+        return Some(format!("Payload validation error: 'Missing required property: {name}' on property {path}."));
     }
     field.fields.iter().find_map(|member| {
         let value = members.get(&member.name)?;

@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use super::exchange::{Moment, Response};
+use super::fill::{self, Source};
 use super::operations::Work;
 use super::store::{Object, Store, name_of};
 use crate::kinds::kind::{Fields, Kind};
@@ -98,5 +99,47 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Makes the children that a create asks for with the object.
+    pub(super) fn make_along(
+        &mut self,
+        work: &Work,
+        number: u64,
+        sent: &Object,
+        moment: &mut Moment,
+    ) -> Result<(), Response> {
+        let is_asked = |child: &&Kind| child.server.made_with.as_ref().is_some_and(|with| with.fits(sent));
+        for child in work.kind.server.children.iter().filter(is_asked) {
+            self.settle(moment);
+            let handle = self.handle_at(&work.collection, work.kind, number);
+            let collection = name_of(child, Some(work.kind));
+            let below = Work { kind: child, parent: Some(work.kind), collection, above: Some(handle.clone()) };
+            self.made(&below, Some(handle), &Object::new(), moment)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a new object its number among those below the same one.
+    pub(super) fn number(&self, work: &Work, kind: &Kind, parent: Option<&str>, object: &mut Object) {
+        for field in kind.fields.iter().filter(|field| field.server.numbered) {
+            let beside = self.rows_of(&work.collection).filter(|row| row.parent.as_deref() == parent);
+            let last = beside.filter_map(|row| row.object.get(&field.name)?.as_u64()).max().unwrap_or(0);
+            object.insert(field.name.clone(), json!(last + 1));
+        }
+    }
+
+    /// Gives the object above a child that is made what it gets by that.
+    pub(super) fn set_above(&mut self, work: &Work, kind: &Kind, number: u64, moment: &mut Moment) {
+        let row = self.row(&work.collection, number);
+        let (Some(above), Some(handle), false) = (work.parent, row.parent.clone(), kind.server.sets_above.is_empty())
+        else {
+            return;
+        };
+        let (collection, domain) = (name_of(above, None), self.domain().to_owned());
+        if let Some(parent) = self.find(&collection, above, None, &handle) {
+            let mut source = Source { domain: &domain, moment };
+            fill::set(&kind.server.sets_above, self.object_mut(&collection, parent), &mut source);
+        }
     }
 }

@@ -161,13 +161,19 @@ impl Store {
         moment: &mut Moment,
     ) -> Result<u64, Response> {
         let said = said(one);
-        let mut object = self.checked(work, sent(field, &said), moment)?;
+        let is_read_only = |name: &str| work.kind.fields.get(name).is_some_and(|member| member.read_only);
+        let mut wanted = sent(field, &said);
+        // One that is named by its own handle stays what it is.
+        for (name, value) in known.iter().flatten().filter(|(name, _)| said.handle.is_some() && !is_read_only(name)) {
+            wanted.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        let mut object = self.checked(work, wanted, moment)?;
         if let Some((id, handle)) = work.kind.id.as_ref().zip(said.handle) {
             object.insert(id.clone(), json!(handle));
             self.check_reference(work.kind, id, &object)?;
         }
         for (name, value) in known.into_iter().flatten() {
-            if work.kind.fields.get(&name).is_some_and(|member| member.read_only) {
+            if is_read_only(&name) {
                 object.entry(name).or_insert(value);
             }
         }

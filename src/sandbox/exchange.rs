@@ -159,6 +159,7 @@ impl Response {
             403 => "Forbidden",
             404 => "Not Found",
             409 => "Conflict",
+            412 => "Precondition Failed",
             _ => "Error",
         };
         let message = if refusal.message.is_empty() { error } else { &refusal.message };
@@ -189,6 +190,8 @@ pub struct Moment<'a> {
     pub rng: &'a mut dyn FnMut(&mut [u8]),
     /// The scopes of the token.
     pub scopes: HashSet<String>,
+    /// The tenant's name, where it is not the first label of its domain.
+    pub tenant_name: Option<&'a str>,
 }
 
 impl std::fmt::Debug for Moment<'_> {

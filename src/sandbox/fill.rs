@@ -4,6 +4,8 @@
 //! actions; time and randomness come in with the moment. Random texts are drawn from bytes by
 //! remainder, which is even enough for a sandbox's handles and keeps 64 characters at 256 bits or more.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
@@ -53,8 +55,17 @@ pub fn fill_in(
             Some(Value::Object(inner)) if field.holds == Type::Object => {
                 fill_in(&field.fields, None, inner, sent, source);
             }
+            Some(Value::Array(elements)) => fill_in_elements(field, elements, sent, source),
             Some(_) => {}
         }
+    }
+}
+
+/// Fills in what was not sent of the elements of a list.
+pub fn fill_in_elements(field: &Field, elements: &mut [Value], sent: &Map<String, Value>, source: &mut Source) {
+    let Some(items) = field.items.as_deref().filter(|items| !items.fields.is_empty()) else { return };
+    for element in elements.iter_mut().filter_map(Value::as_object_mut) {
+        fill_in(&items.fields, None, element, sent, source);
     }
 }
 
@@ -171,16 +182,46 @@ pub fn value(
     made.or_else(|| value_of(object, fill.from.as_deref()?).cloned())
 }
 
+/// Gives an object the values that a declaration sets.
+pub fn set(values: &BTreeMap<String, Vec<Fill>>, object: &mut Map<String, Value>, source: &mut Source) {
+    let before = object.clone();
+    for (name, fills) in values {
+        if let Some(value) = value(fills, &before, &before, source) {
+            object.insert(name.clone(), value);
+        }
+    }
+}
+
 /// Replaces the parts of all texts of a template.
 pub fn make(template: &Value, object: &Map<String, Value>, source: &mut Source) -> Value {
     match template {
         Value::String(text) if text == "{object}" => Value::Object(object.clone()),
-        Value::String(text) => Value::String(text_of(text, object, source)),
+        Value::String(text) => match whole(text, object) {
+            Some(value) => value.clone(),
+            None => Value::String(text_of(text, object, source)),
+        },
         Value::Array(items) => items.iter().map(|item| make(item, object, source)).collect(),
         Value::Object(members) => {
             members.iter().map(|(name, value)| (name.clone(), make(value, object, source))).collect()
         }
         other => other.clone(),
+    }
+}
+
+/// Gives the value of a text that is one `{field}` and nothing else.
+fn whole<'o>(text: &str, object: &'o Map<String, Value>) -> Option<&'o Value> {
+    value_of(object, text.strip_prefix('{')?.strip_suffix('}')?)
+}
+
+/// Puts the values of fields into a shape; a member of it whose field is missing is left out.
+#[must_use]
+pub fn shaped(shape: &Value, object: &Map<String, Value>) -> Option<Value> {
+    match shape {
+        Value::String(text) if text.starts_with('{') => whole(text, object).cloned(),
+        Value::Object(members) => Some(Value::Object(
+            members.iter().filter_map(|(name, shape)| Some((name.clone(), shaped(shape, object)?))).collect(),
+        )),
+        constant => Some(constant.clone()),
     }
 }
 
@@ -222,7 +263,8 @@ fn part_of(part: &str, object: &Map<String, Value>, source: &mut Source) -> Stri
         "now" => source.moment.timestamp(),
         "tenant.domain" => source.domain.to_owned(),
         "tenant.name" => {
-            source.domain.split([':', '.']).next().filter(|name| !name.is_empty()).unwrap_or("sandbox").to_owned()
+            let label = source.domain.split([':', '.']).next().filter(|name| !name.is_empty()).unwrap_or("sandbox");
+            source.moment.tenant_name.unwrap_or(label).to_owned()
         }
         "digest" => URL_SAFE_NO_PAD.encode(Sha256::digest(field(argument).trim())),
         "slug" => field(argument).to_lowercase().replace('_', "-"),
@@ -248,7 +290,7 @@ mod tests {
     fn templates_are_made_of_their_parts() {
         let object = object(&json!({"id": "cd_AB", "url": "https://a.example.com/x"}));
         let mut rng = |buffer: &mut [u8]| buffer.fill(1);
-        let mut moment = Moment { now: 0, rng: &mut rng, scopes: HashSet::new() };
+        let mut moment = Moment { now: 0, rng: &mut rng, scopes: HashSet::new(), tenant_name: None };
         let mut source = Source { domain: "acme.us.example.com:1", moment: &mut moment };
         for (template, expected) in [
             ("cgr_{alnum:4}", "cgr_BBBB"),

@@ -37,24 +37,33 @@ pub struct Shared {
     file: Mutex<()>,
     changed: tokio::sync::Notify,
     window: Mutex<(u64, u32)>,
-    rate_limit: Option<u32>,
-    latency: Duration,
-    is_tls: bool,
+    manner: Manner,
+}
+
+/// How requests are answered, and as whom.
+#[derive(Debug, Clone)]
+pub struct Manner {
+    /// Requests to the Management API per second.
+    pub rate_limit: Option<u32>,
+    /// How long every answer takes at least.
+    pub latency: Duration,
+    /// The tenant's name; the first label of its domain without it.
+    pub tenant_name: Option<String>,
+    /// Speaks TLS.
+    pub is_tls: bool,
 }
 
 impl Shared {
     /// Gathers what a server needs.
     #[must_use]
-    pub fn new(state: State, path: Option<PathBuf>, rate_limit: Option<u32>, latency: Duration, is_tls: bool) -> Self {
+    pub fn new(state: State, path: Option<PathBuf>, manner: Manner) -> Self {
         Self {
             state: Mutex::new(state),
             path,
             file: Mutex::new(()),
             changed: tokio::sync::Notify::new(),
             window: Mutex::new((0, 0)),
-            rate_limit,
-            latency,
-            is_tls,
+            manner,
         }
     }
 
@@ -87,7 +96,7 @@ impl Shared {
     /// Counts a request to the Management API against the limit of this second, and gives the headers
     /// that tell it; the window is a fixed second.
     fn count(&self, now: u64) -> Option<(bool, Vec<(&'static str, String)>)> {
-        let limit = self.rate_limit?;
+        let limit = self.manner.rate_limit?;
         let second = now / 1000;
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         if window.0 != second {
@@ -126,8 +135,9 @@ impl Shared {
     fn answer_within_limits(&self, request: &Request, now: u64) -> Result<Response, Error> {
         let mut state = self.state();
         let mut rng = fill_random;
+        let tenant_name = self.manner.tenant_name.as_deref();
         let is_new = !state.has_keys();
-        let mut moment = Moment { now, rng: &mut rng, scopes: std::collections::HashSet::new() };
+        let mut moment = Moment { now, rng: &mut rng, scopes: std::collections::HashSet::new(), tenant_name };
         match (request.method, request.path.as_str()) {
             (Method::Post, "/oauth/token") => {
                 let keys = state.keys()?;
@@ -197,8 +207,8 @@ pub async fn serve(
     axum::extract::State(shared): axum::extract::State<std::sync::Arc<Shared>>,
     request: axum::extract::Request,
 ) -> axum::response::Response {
-    if !shared.latency.is_zero() {
-        tokio::time::sleep(shared.latency).await;
+    if !shared.manner.latency.is_zero() {
+        tokio::time::sleep(shared.manner.latency).await;
     }
     let (parts, body) = request.into_parts();
     let body = match to_bytes(body, LARGEST_BODY).await {
@@ -215,7 +225,7 @@ pub async fn serve(
         _ => return on_the_wire(Response::not_found()),
     };
     let host = text(&parts.headers, &header::HOST).unwrap_or_else(|| "127.0.0.1".to_owned());
-    let scheme = if shared.is_tls { "https" } else { "http" };
+    let scheme = if shared.manner.is_tls { "https" } else { "http" };
     let content_type = text(&parts.headers, &header::CONTENT_TYPE).unwrap_or_default();
     let request = Request {
         method,

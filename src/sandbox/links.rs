@@ -7,25 +7,27 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use super::exchange::Response;
-use super::store::{Object, Store, children_of, name_of};
-use crate::kinds::kind::{Field, Kind, Reference, Type, at};
-use crate::kinds::server::{Holders, Joined};
+use super::exchange::{Request, Response};
+use super::operations::mentions;
+use super::store::{Object, Row, Store, children_of, handle_field, name_of};
+use super::{fill, view};
+use crate::kinds::kind::{Field, Fields, Kind, Reference, Type, at};
+use crate::kinds::server::{Answer, Holders, Joined, UsedBy};
 
 impl Store {
     /// Finds what a member refers to: an object, or an element of the set of one.
-    fn meant(&self, kind: &Kind, field: &Field, object: &Object) -> Option<&Object> {
+    fn meant(&self, fields: &Fields, field: &Field, object: &Object) -> Option<&Object> {
         let reference = field.reference.as_ref()?;
-        let value = object.get(&field.name)?;
+        let value = object.get(field.wire_name())?;
         if let [set, member] = reference.path.as_slice() {
-            let sibling = kind.fields.find(reference.via.as_deref()?)?;
-            let elements = self.meant(kind, sibling, object)?.get(set)?.as_array()?;
+            let sibling = fields.find(reference.via.as_deref()?)?;
+            let elements = self.meant(fields, sibling, object)?.get(set)?.as_array()?;
             let mut elements = elements.iter().filter_map(Value::as_object);
             return elements.find(|element| element.get(member) == Some(value));
         }
         reference.kinds().filter_map(|name| self.kind(name)).find_map(|kind| {
             let collection = name_of(kind, None);
-            if let Some(name) = reference.path.first() {
+            if let (Some(name), false) = (reference.path.first(), field.server.by_handle) {
                 return self.objects(&collection).find(|object| object.get(name) == Some(value));
             }
             let number = self.find(&collection, kind, None, value.as_str()?)?;
@@ -50,7 +52,7 @@ impl Store {
         let Some(field) = kind.fields.get(name) else { return Ok(()) };
         let target = field.reference.as_ref().and_then(|reference| self.kind(&reference.kind));
         match target {
-            Some(target) if self.meant(kind, field, object).is_none() => {
+            Some(target) if self.meant(&kind.fields, field, object).is_none() => {
                 Err(Response::declared(404, &target.server.missing))
             }
             _ => Ok(()),
@@ -59,17 +61,95 @@ impl Store {
 
     /// Gives the value that an answer shows from what a member refers to.
     pub(super) fn joined(&self, kind: &Kind, field: &Field, object: &Object) -> Option<Value> {
-        let Joined { by, field: wanted } = field.server.joined.as_ref()?;
-        let by = kind.fields.find(by.as_deref().or(kind.id.as_deref())?)?;
-        let target = self.meant(kind, by, object)?;
+        self.joined_beside(&kind.fields, kind.id.as_deref(), field, object)
+    }
+
+    /// Gives the value that an answer shows from what the member of an object, or its handle, refers to.
+    pub(super) fn joined_beside(
+        &self,
+        fields: &Fields,
+        id: Option<&str>,
+        field: &Field,
+        object: &Object,
+    ) -> Option<Value> {
+        let Joined { by, field: wanted, child, fits } = field.server.joined.as_ref()?;
+        let by = fields.find(by.as_deref().or(id)?)?;
+        let mut target = self.meant(fields, by, object)?;
+        let kind = by.reference.iter().flat_map(Reference::kinds).find_map(|name| self.kind(name));
+        if let Some(child) = child {
+            let is_it = |row: &&Row| fits.iter().all(|(member, beside)| row.object.get(member) == object.get(beside));
+            target = &self.rows_below(kind?, child, target)?.find(is_it)?.object;
+        }
         match wanted {
             Some(pointer) if pointer.starts_with('/') => at(target, pointer).cloned(),
             Some(name) => target.get(name).cloned(),
             None if field.holds == Type::Object => {
-                let shown = |member: &Field| Some((member.name.clone(), target.get(&member.name)?.clone()));
+                let shown = |member: &Field| {
+                    let from_below = || self.newest(kind?, kind?.fields.get(&member.name)?, target);
+                    let constant = || member.server.fills.first()?.value.clone();
+                    let value = target.get(&member.name).cloned().or_else(from_below).or_else(constant)?;
+                    Some((member.name.clone(), value))
+                };
                 Some(Value::Object(field.fields.iter().filter_map(shown).collect()))
             }
             None => None,
+        }
+    }
+
+    /// Goes through the children of an object that have a name.
+    fn rows_below(&self, kind: &Kind, child: &str, object: &Object) -> Option<impl Iterator<Item = &Row>> {
+        let child = children_of(kind).find(|other| other.name == child)?;
+        let handle = object.get(handle_field(kind)?)?.as_str()?.to_owned();
+        let rows = self.rows_of(&name_of(child, Some(kind)));
+        Some(rows.filter(move |row| row.parent.as_ref() == Some(&handle)))
+    }
+
+    /// Gives what an object shows of its newest child.
+    pub(super) fn newest(&self, kind: &Kind, field: &Field, object: &Object) -> Option<Value> {
+        let newest = field.server.newest.as_ref()?;
+        let found = self.rows_below(kind, &newest.child, object)?.filter(|row| newest.when.fits(&row.object)).last()?;
+        if let Some(shape) = &newest.shape {
+            return fill::shaped(shape, &found.object);
+        }
+        let shown = |member: &Field| Some((member.name.clone(), found.object.get(&member.name)?.clone()));
+        let mut shown: Object = field.fields.iter().filter_map(shown).collect();
+        view::hide(self, &field.fields, &mut shown, Answer::Get);
+        Some(Value::Object(shown))
+    }
+
+    /// Counts the objects of a kind that name this one.
+    pub(super) fn counted(&self, kind: &Kind, field: &Field, object: &Object) -> Option<Value> {
+        let counts = field.server.counts.as_ref()?;
+        let handle = object.get(handle_field(kind)?)?.as_str()?;
+        Some(json!(self.holders(counts, kind, handle)?.1.len()))
+    }
+
+    /// Refuses to delete what objects of other kinds name.
+    ///
+    /// # Errors
+    /// Gives the declared refusal.
+    pub(super) fn check_unused(&self, kind: &Kind, handle: &str, request: &Request) -> Result<(), Response> {
+        let is_forced =
+            |used: &UsedBy| used.unless.as_ref().is_some_and(|name| request.parameter(name) == Some("true"));
+        kind.server.used_by.iter().filter(|used| !is_forced(used)).try_for_each(|used| {
+            let holders = Holders { kind: used.kind.clone(), field: used.field.clone(), shape: None };
+            match self.holders(&holders, kind, handle) {
+                Some((_, rows)) if !rows.is_empty() => Err(Response::declared(used.status, &used.refusal)),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// Turns names into handles where those are kept.
+    pub(super) fn by_handle(&self, kind: &Kind, object: &mut Object) {
+        for field in kind.fields.iter().filter(|field| field.server.by_handle) {
+            let Some((reference, value)) = field.reference.as_ref().zip(object.get(&field.name)) else { continue };
+            let (Some(target), Some(name)) = (self.kind(&reference.kind), reference.path.first()) else { continue };
+            let collection = name_of(target, None);
+            let found = self.objects(&collection).find(|other| other.get(name) == Some(value));
+            if let Some(handle) = found.and_then(|other| other.get(handle_field(target)?).cloned()) {
+                object.insert(field.name.clone(), handle);
+            }
         }
     }
 
@@ -92,9 +172,16 @@ impl Store {
         handle: &str,
     ) -> Option<(&'static Kind, Vec<(u64, &'s Object)>)> {
         let holder = self.kind(&holders.kind)?;
-        let element = children_of(holder).find(|child| child.name == holders.field)?;
-        let means = |reference: &Reference| reference.is_by_handle() && reference.kinds().any(|name| name == kind.name);
-        let fields = element.fields.iter().filter(|field| field.reference.as_ref().is_some_and(means));
+        let rows = self.rows_of(&name_of(holder, None)).map(|row| (row.number, &row.object));
+        let Some(element) = children_of(holder).find(|child| child.name == holders.field) else {
+            let names = |object: &Object| object.get(&holders.field).is_some_and(|value| mentions(value, handle));
+            return Some((holder, rows.filter(|(_, object)| names(object)).collect()));
+        };
+        let means = |field: &Field| {
+            let reference = field.reference.as_ref().filter(|it| it.is_by_handle() || field.server.by_handle);
+            reference.is_some_and(|reference| reference.kinds().any(|name| name == kind.name))
+        };
+        let fields = element.fields.iter().filter(|field| means(field));
         let names: Vec<&str> = fields.map(|field| field.name.as_str()).collect();
         let refers = |object: &Object| names.iter().any(|name| object.get(*name).is_some_and(|value| *value == handle));
         let holding: HashSet<&str> = self
@@ -102,8 +189,7 @@ impl Store {
             .filter(|row| refers(&row.object))
             .filter_map(|row| row.parent.as_deref())
             .collect();
-        let id = holder.id.as_deref()?;
-        let rows = self.rows_of(&name_of(holder, None)).map(|row| (row.number, &row.object));
+        let id = handle_field(holder)?;
         let holds = |object: &Object| object.get(id).and_then(Value::as_str).is_some_and(|id| holding.contains(id));
         Some((holder, rows.filter(|(_, object)| holds(object)).collect()))
     }
@@ -115,12 +201,12 @@ impl Store {
         for other in self.kinds() {
             for (element, collection) in elements_below(other, &name_of(other, None)) {
                 for field in &element.fields {
-                    let Some(wanted) = target(field.reference.as_ref(), kind, handle, object) else { continue };
+                    let Some(wanted) = target(field, kind, handle, object) else { continue };
                     self.remove_those(&collection, |row| row.get(&field.name) == Some(&wanted));
                 }
             }
             for field in other.fields.iter().filter(|field| field.server.cascade) {
-                let Some(wanted) = target(field.reference.as_ref(), kind, handle, object) else { continue };
+                let Some(wanted) = target(field, kind, handle, object) else { continue };
                 let collection = name_of(other, None);
                 for gone in self.remove_those(&collection, |row| row.get(&field.name) == Some(&wanted)) {
                     let handle = other.id.as_deref().and_then(|id| gone.get(id)?.as_str()).unwrap_or_default();
@@ -153,9 +239,10 @@ fn elements_below<'k>(kind: &'k Kind, collection: &str) -> Vec<(&'k Kind, String
 }
 
 /// Gives the value by which a reference means an object that is deleted.
-fn target(reference: Option<&Reference>, kind: &Kind, handle: &str, object: &Object) -> Option<Value> {
-    let reference = reference.filter(|reference| reference.kinds().any(|name| name == kind.name))?;
+fn target(field: &Field, kind: &Kind, handle: &str, object: &Object) -> Option<Value> {
+    let reference = field.reference.as_ref().filter(|it| it.kinds().any(|name| name == kind.name))?;
     match reference.path.as_slice() {
+        _ if field.server.by_handle => Some(json!(handle)),
         [] => Some(json!(handle)),
         [name] => object.get(name).cloned(),
         _ => None,

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::exchange::{Request, Response};
 use crate::kinds::kind::{Kind, List, Paging};
+use crate::kinds::server::ServerKind;
 
 /// Objects that offset pages can reach where there is a checkpoint (paging.md, "Window of 1,000").
 const WINDOW: usize = 1000;
@@ -30,7 +31,7 @@ pub fn matching<'a>(kind: &Kind, rows: Vec<Row<'a>>, request: &Request) -> Vec<R
             .map(str::trim)
             .collect();
         if !wanted.is_empty() {
-            rows.retain(|(_, object)| wanted.contains(&text_of(object.get(field)).as_str()));
+            rows.retain(|(_, object)| texts_of(object, field).iter().any(|text| wanted.contains(&text.as_str())));
         }
     }
     for (parameter, field) in &kind.server.searches {
@@ -48,6 +49,17 @@ pub fn matching<'a>(kind: &Kind, rows: Vec<Row<'a>>, request: &Request) -> Vec<R
         }
     }
     rows
+}
+
+/// Gives the texts of a field, or of the member of all elements of a list (`/list/[]/member`).
+fn texts_of(object: &Map<String, Value>, field: &str) -> Vec<String> {
+    match field.strip_prefix('/').and_then(|field| field.split_once("/[]/")) {
+        Some((list, member)) => {
+            let elements = object.get(list).and_then(Value::as_array).into_iter().flatten();
+            elements.map(|element| text_of(element.get(member))).collect()
+        }
+        None => vec![text_of(object.get(field))],
+    }
 }
 
 /// A missing flag counts as false: `is_global=false` leaves out the global one only (paging.md).
@@ -80,6 +92,7 @@ fn is_found(object: &Map<String, Value>, term: &str) -> bool {
 /// Refuses a page that is too large, or out of the window.
 pub fn page(
     list: &List,
+    server: &ServerKind,
     rows: &[Row],
     request: &Request,
     mut show: impl FnMut(&Map<String, Value>) -> Value,
@@ -101,7 +114,12 @@ pub fn page(
     if is_bare {
         return Ok(Value::Array(shown(rows)));
     }
-    let size = per_page.unwrap_or(50.min(list.size));
+    if !list.totals && request.parameter("include_totals").is_some() {
+        // A client's source (deploy-cli, its handler of actions) quotes the words between the quotes.
+        let text = "Query validation error: 'Additional properties not allowed: include_totals'.";
+        return Err(Response::invalid_query(text));
+    }
+    let size = per_page.unwrap_or_else(|| server.page_size.unwrap_or(50.min(list.size)));
     let start = page.saturating_mul(size);
     if list.paging.contains(&Paging::Checkpoint) && start >= WINDOW {
         let message = format!(
@@ -112,6 +130,15 @@ pub fn page(
     }
     let end = rows.len().min(start.saturating_add(size));
     let items = shown(rows.get(start..end).unwrap_or_default());
+    if !list.totals {
+        // A page past the end tells no total (recorded).
+        let total = if items.is_empty() { 0 } else { rows.len() };
+        let mut answer = json!({list.items.as_str(): items, "total": total, "page": page, "per_page": size});
+        if let (true, Value::Object(members)) = (server.hides_zeros, &mut answer) {
+            members.retain(|_, value| *value != json!(0));
+        }
+        return Ok(answer);
+    }
     if request.parameter("include_totals") != Some("true") {
         return Ok(Value::Array(items));
     }

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!   http ──▶ oauth (who asks?) ──▶ router (what is meant?) ──▶ operations ──▶ store
-//!                                                            │ actions, elements, template, links,
+//!                                                            │ actions, elements, template, links, settle,
 //!                                                            │ body, write, fill, children, list, view
 //! ```
 //!
@@ -28,6 +28,7 @@ pub mod oauth;
 pub mod operations;
 pub mod router;
 pub mod seed;
+mod settle;
 pub mod state;
 pub mod store;
 mod template;
@@ -65,6 +66,8 @@ pub struct Options {
     pub state: Option<PathBuf>,
     /// The tenant's domain; `localhost:PORT` without it.
     pub domain: Option<String>,
+    /// The tenant's name; the first label of its domain without it.
+    pub tenant_name: Option<String>,
     /// Requests to the Management API per second.
     pub rate_limit: Option<u32>,
     /// How long every answer takes at least.
@@ -101,8 +104,9 @@ pub fn start(options: Options) -> Result<Sandbox, Error> {
     let domain = options.domain.unwrap_or_else(|| format!("localhost:{port}"));
     let tls = options.tls.then(|| Tls::make(&domain)).transpose()?;
     let lock = options.state.as_deref().map(state::claim).transpose()?;
-    let state = open(options.state.as_deref(), &domain)?;
-    let shared = Shared::new(state, options.state, options.rate_limit, options.latency, tls.is_some());
+    let state = open(options.state.as_deref(), &domain, options.tenant_name.as_deref())?;
+    let Options { state: path, rate_limit, latency, tenant_name, .. } = options;
+    let shared = Shared::new(state, path, http::Manner { rate_limit, latency, tenant_name, is_tls: tls.is_some() });
     let shared = Arc::new(shared);
     shared.flush()?;
     let (client_id, client_secret) = http::credentials(&shared);
@@ -128,14 +132,14 @@ pub fn start(options: Options) -> Result<Sandbox, Error> {
     })
 }
 
-fn open(path: Option<&std::path::Path>, domain: &str) -> Result<State, Error> {
+fn open(path: Option<&std::path::Path>, domain: &str, tenant_name: Option<&str>) -> Result<State, Error> {
     let registry = Registry::builtin();
     if let Some(state) = path.map(|path| State::read(registry, path, domain)).transpose()?.flatten() {
         return Ok(state);
     }
     let mut rng = http::fill_random;
     let scopes: HashSet<String> = HashSet::new();
-    State::fresh(registry, domain, &mut Moment { now: http::now(), rng: &mut rng, scopes })
+    State::fresh(registry, domain, &mut Moment { now: http::now(), rng: &mut rng, scopes, tenant_name })
 }
 
 async fn run(

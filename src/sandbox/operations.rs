@@ -12,10 +12,10 @@ use super::body::{self, Write};
 use super::exchange::{Moment, Request, Response};
 use super::fill::{self, Source};
 use super::router::{Operation, Route};
-use super::store::{Object, Store, name_of, place};
+use super::store::{Object, Row, Store, name_of, place};
 use super::write::{broken, drop_nulls, forbidden, is_cleared, may_write, merge, on_the_wire, refused};
 use super::{children, inline, list, store, view};
-use crate::kinds::kind::{Condition, Kind, List};
+use crate::kinds::kind::{Condition, Kind, List, Method};
 use crate::kinds::server::{Answer, Reply};
 
 /// Carries a routed request out.
@@ -43,6 +43,9 @@ pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut 
     let own = variables.pop();
     let own = own.as_deref();
     let answers = &work.kind.server.answers;
+    if request.method == Method::Get {
+        store.settle(moment);
+    }
     let done = match route.operation {
         Operation::List(list, only) => store.list(&work, list, only, request, moment),
         Operation::Get => store.get(&work, own, request, moment),
@@ -60,11 +63,14 @@ pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut 
             store.replace_row(&work, number, sent, moment)?;
             Ok(replied(&answers.replace, 200, Some(store.show(&work, number, Answer::Update, moment))))
         }),
-        Operation::Delete => store.delete(&work, own, moment),
+        Operation::Delete => store.delete(&work, own, request, moment),
         Operation::Action(action) => store.act(&work, action, own, request, moment),
         Operation::Elements(field) => store.write_elements(&work, field, request, moment),
     };
-    done.unwrap_or_else(|refusal| refusal)
+    done.unwrap_or_else(|refusal| {
+        store.settle(moment);
+        refusal
+    })
 }
 
 /// Answers a write as declared, or as most are answered.
@@ -143,8 +149,11 @@ impl Store {
         };
         let rows = rows.iter().map(|(number, object)| (*number, &**object)).collect();
         let rows = list::matching(kind, rows, request);
-        let show = |object: &Object| view::picked(kind, view::shown(self, kind, object, Answer::List, moment), request);
-        Ok(Response::read(200, list::page(list, &rows, request, show)?))
+        let show = |object: &Object| {
+            let shown = view::shown(self, kind, object, Answer::List, moment);
+            view::picked(kind, naming(work, shown), request)
+        };
+        Ok(Response::read(200, list::page(list, &work.kind.server, &rows, request, show)?))
     }
 
     pub(super) fn create(
@@ -155,7 +164,9 @@ impl Store {
         moment: &mut Moment,
     ) -> Result<u64, Response> {
         let sent = self.checked(work, sent, moment)?;
-        self.made(work, parent, &sent, moment)
+        let number = self.made(work, parent, &sent, moment)?;
+        self.make_along(work, number, &sent, moment)?;
+        Ok(number)
     }
 
     /// Gives what a create sent, once it is known to be valid.
@@ -171,7 +182,8 @@ impl Store {
         };
         sent.retain(|name, value| !is_nothing(name, value));
         let everything = |_: &str| true;
-        refused(kind, &sent, None, &everything)?;
+        self.by_handle(kind, &mut sent);
+        refused(kind, &self.with_joined(kind, &sent), None, &everything)?;
         if let Some(message) = kind.rules.iter().find_map(|rule| broken(rule, &sent, &everything)) {
             return Err(Response::invalid_body(&message));
         }
@@ -208,6 +220,10 @@ impl Store {
             &known,
             &mut Source { domain: &domain, moment },
         );
+        for field in kind.server.fields.iter().filter(|field| field.child.is_none()) {
+            object.shift_remove(&field.name);
+        }
+        self.number(work, kind, below, &mut object);
         if let Some(above) = work.parent {
             object.shift_remove(&above.name);
         }
@@ -235,6 +251,7 @@ impl Store {
             self.remove(&work.collection, number);
             return Err(refusal);
         }
+        self.set_above(work, kind, number, moment);
         self.plant_below(work.kind, &handle, moment)?;
         Ok(number)
     }
@@ -282,6 +299,11 @@ impl Store {
             }
         }
         fill::fill_in_read_only(&kind.fields, &mut object, &sent, &mut source);
+        for field in kind.fields.iter().filter(|field| sent.contains_key(&field.name)) {
+            if let Some(Value::Array(elements)) = object.get_mut(&field.name) {
+                fill::fill_in_elements(field, elements, &sent, &mut source);
+            }
+        }
         fill::fill_in_replaced(kind, &mut object, &was, &sent, &mut source);
         for field in kind.fields.iter().filter(|field| field.server.renewed) {
             let mut source = Source { domain: &domain, moment };
@@ -317,7 +339,13 @@ impl Store {
         Ok(())
     }
 
-    fn delete(&mut self, work: &Work, handle: Option<&str>, moment: &mut Moment) -> Result<Response, Response> {
+    fn delete(
+        &mut self,
+        work: &Work,
+        handle: Option<&str>,
+        request: &Request,
+        moment: &mut Moment,
+    ) -> Result<Response, Response> {
         // What is gone already is deleted: the published description has no 404 for most deletes (operations.json of
         // the API facts); where it has one, `answers` say so.
         let answer = &work.kind.server.answers.delete;
@@ -339,7 +367,8 @@ impl Store {
                 return Err(Response::declared(400, refusal));
             }
         }
-        let object = object.clone();
+        self.check_unused(work.kind, &handle, request)?;
+        let object = self.row(&work.collection, number).object.clone();
         self.remove(&work.collection, number);
         if work.parent.is_none() {
             self.remove_dependants(work.kind, &handle, &object);
@@ -357,8 +386,10 @@ impl Store {
 
     /// Ends exclusive flags in all objects but one.
     pub(super) fn end_flags(&mut self, work: &Work, is_ended: impl Fn(&str) -> bool, but: Option<u64>) {
+        let parent = but.and_then(|number| self.row(&work.collection, number).parent.clone());
         for field in work.kind.fields.iter().filter(|field| field.exclusive && is_ended(&field.name)) {
-            for row in self.rows_of_mut(&work.collection).filter(|row| Some(row.number) != but) {
+            let is_beside = |row: &&mut Row| Some(row.number) != but && (but.is_none() || row.parent == parent);
+            for row in self.rows_of_mut(&work.collection).filter(is_beside) {
                 if let Some(value) = row.object.get_mut(&field.name) {
                     *value = json!(false);
                 }
@@ -367,7 +398,19 @@ impl Store {
     }
 }
 
-fn mentions(value: &Value, handle: &str) -> bool {
+/// Gives what a list shows of an object that names another one, if that is declared.
+fn naming(work: &Work, shown: Value) -> Value {
+    let Some((holders, shape)) = work.kind.server.holders.as_ref().and_then(|it| Some((it, it.shape.as_ref()?))) else {
+        return shown;
+    };
+    let (Value::Object(mut object), Some(handle)) = (shown, work.above.as_deref()) else { return Value::Null };
+    let elements = object.get(&holders.field).and_then(Value::as_array);
+    let naming = elements.and_then(|elements| elements.iter().find(|element| mentions(element, handle)).cloned());
+    object.extend(naming.as_ref().and_then(Value::as_object).cloned().unwrap_or_default());
+    fill::shaped(shape, &object).unwrap_or_default()
+}
+
+pub(super) fn mentions(value: &Value, handle: &str) -> bool {
     match value {
         Value::String(text) => text == handle,
         Value::Array(items) => items.iter().any(|item| mentions(item, handle)),

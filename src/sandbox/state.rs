@@ -96,6 +96,7 @@ impl State {
         });
         let mut store = Store::new(registry, &found.domain);
         store.restore(found.rows);
+        store.plant_fixed();
         if found.domain != domain {
             store.move_to(domain);
         }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::exchange::Moment;
 use super::fill::{self, Source};
@@ -164,6 +164,18 @@ impl Store {
             }
         }
         self.insert(&name_of(kind, None), None, object);
+    }
+
+    /// Adds the objects of fixed names that can't be made, where they are not there yet.
+    pub fn plant_fixed(&mut self) {
+        for kind in self.registry.iter().filter(|kind| kind.create.is_none()) {
+            for name in kind.keys.iter().flat_map(|keys| &keys.values) {
+                let collection = name_of(kind, None);
+                if let (None, Some(field)) = (self.find(&collection, kind, None, name), handle_field(kind)) {
+                    self.insert(&collection, None, std::iter::once((field.to_owned(), json!(name))).collect());
+                }
+            }
+        }
     }
 
     fn put(&mut self, collection: &str, row: Row) {

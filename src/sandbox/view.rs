@@ -32,15 +32,22 @@ pub fn shown(store: &Store, kind: &Kind, object: &Map<String, Value>, answer: An
             let wanted = object.get(&link.equals)?;
             store.handle_of(&link.kind, &link.field, wanted).map(Value::String)
         });
-        let computed =
-            computed.or_else(|| store.joined(kind, field, object)).or_else(|| store.inline(kind, field, object));
+        let computed = computed
+            .or_else(|| store.joined(kind, field, object))
+            .or_else(|| store.inline(kind, field, object))
+            .or_else(|| store.newest(kind, field, object))
+            .or_else(|| store.counted(kind, field, object));
         let value = computed.or_else(|| object.get(&field.name).cloned());
         let Some(value) = value.or_else(|| server.absent.get(&answer).cloned()) else { continue };
         let value = match (value, &server.shown_as) {
             (_, Some(text)) => Value::String(text.clone()),
             (Value::Object(mut inner), None) if field.holds == Type::Object => {
-                hide(&field.fields, &mut inner, answer);
+                hide(store, &field.fields, &mut inner, answer);
                 Value::Object(inner)
+            }
+            (Value::Array(mut elements), None) => {
+                hide_in(store, field, &mut elements, answer);
+                Value::Array(elements)
             }
             (value, None) => value,
         };
@@ -59,7 +66,9 @@ pub fn shown(store: &Store, kind: &Kind, object: &Map<String, Value>, answer: An
                 }
             }
         }
-        view.insert(field.name.clone(), value);
+        if !server.mirror.as_ref().is_some_and(|mirror| mirror.alone) {
+            view.insert(field.name.clone(), value);
+        }
     }
     Value::Object(view)
 }
@@ -72,17 +81,30 @@ fn is_shown(field: &Field, answer: Answer) -> bool {
     }
 }
 
-fn hide(fields: &Fields, object: &mut Map<String, Value>, answer: Answer) {
+/// Makes the elements of a list what an answer has.
+fn hide_in(store: &Store, field: &Field, elements: &mut [Value], answer: Answer) {
+    let Some(items) = field.items.as_deref().filter(|items| !items.fields.is_empty()) else { return };
+    for element in elements.iter_mut().filter_map(Value::as_object_mut) {
+        for member in &items.fields {
+            if let Some(value) = store.joined_beside(&items.fields, None, member, element) {
+                element.insert(member.name.clone(), value);
+            }
+        }
+        hide(store, &items.fields, element, answer);
+    }
+}
+
+/// Takes out of an object what an answer has not, at any depth.
+pub(super) fn hide(store: &Store, fields: &Fields, object: &mut Map<String, Value>, answer: Answer) {
     for field in fields {
         if !is_shown(field, answer) {
             object.shift_remove(&field.name);
         }
-        if let (Some(value), Some(text)) = (object.get_mut(&field.name), &field.server.shown_as) {
-            *value = Value::String(text.clone());
-        }
-        match object.get_mut(&field.name) {
-            Some(value) if field.masked => *value = masked(value),
-            Some(Value::Object(inner)) => hide(&field.fields, inner, answer),
+        match (object.get_mut(&field.name), &field.server.shown_as) {
+            (Some(value), Some(text)) => *value = Value::String(text.clone()),
+            (Some(value), None) if field.masked => *value = masked(value),
+            (Some(Value::Object(inner)), None) => hide(store, &field.fields, inner, answer),
+            (Some(Value::Array(elements)), None) => hide_in(store, field, elements, answer),
             _ => {}
         }
     }

@@ -93,7 +93,10 @@ fn of(field: &Field, value: &Value, keeps_null: bool) -> Value {
 /// Puts the elements of a set in canonical order, each once.
 pub fn sort(field: &Field, items: &mut Vec<Value>) {
     items.sort_by_cached_key(|item| (member_key(field, item), text(item)));
-    items.dedup();
+    // Elements that name objects by some of their members can look alike and mean several.
+    if field.items.as_ref().is_none_or(|items| items.names.is_none()) {
+        items.dedup();
+    }
 }
 
 /// Gives what tells an element of a set apart: its key members, else the element itself.

@@ -133,6 +133,8 @@ pub(crate) fn sample(field: &Field, second: bool) -> Option<Value> {
     }
     match field.holds {
         Type::String => text(field, n).map(Value::from),
+        // The targets have one version.
+        Type::Integer if field.name == "module_version_number" => Some(json!(1)),
         Type::Integer | Type::Number => {
             let number = field.min.unwrap_or(1).max(1) + i64::try_from(n).ok()?;
             Some(json!(field.max.map_or(number, |max| number.min(max))))

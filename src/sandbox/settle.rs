@@ -1,0 +1,39 @@
+//! What objects become by themselves, as time passes at the real API: what is built, what is deployed.
+//!
+//! Pure; what that is, the declarations say (`settles`). Time is counted in requests: a read finds everything
+//! settled, and a write that is refused finds it so the next time.
+
+use super::exchange::Moment;
+use super::fill::{self, Source};
+use super::operations::Work;
+use super::store::{Store, children_of, name_of};
+use crate::kinds::kind::Kind;
+
+impl Store {
+    /// Lets all objects become what they become by themselves.
+    pub(super) fn settle(&mut self, moment: &mut Moment) {
+        for kind in self.registry() {
+            self.settle_kind(kind, None, moment);
+            for child in children_of(kind) {
+                self.settle_kind(child, Some(kind), moment);
+            }
+        }
+    }
+
+    fn settle_kind(&mut self, kind: &Kind, parent: Option<&Kind>, moment: &mut Moment) {
+        if kind.server.settles.is_empty() {
+            return;
+        }
+        let domain = self.domain().to_owned();
+        let work = Work { kind, parent, collection: name_of(kind, parent), above: None };
+        for settles in &kind.server.settles {
+            let rows = self.rows_of(&work.collection).filter(|row| settles.when.fits(&row.object));
+            let numbers: Vec<u64> = rows.map(|row| row.number).collect();
+            for number in numbers {
+                let mut source = Source { domain: &domain, moment };
+                fill::set(&settles.set, self.object_mut(&work.collection, number), &mut source);
+                self.end_exclusive(&work, number);
+            }
+        }
+    }
+}
