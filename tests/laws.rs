@@ -10,12 +10,13 @@ use serde_json::{Map, Value};
 use tenantctl::export::files::{Options, files};
 use tenantctl::kinds::Registry;
 use tenantctl::kinds::kind::{Field, Fields, Kind};
-use tenantctl::plan::{Planned, Policy, plan, scope};
+use tenantctl::plan::{Action, Held, Planned, Policy, plan, scope};
 use tenantctl::render::plan_json::{parse_plan, plan_json};
-use tenantctl::tenant::{Desired, Tenant, canon};
+use tenantctl::tenant::{Desired, Object, Tenant, canon};
 use tenantctl::text::escape;
 use tokio::runtime::Runtime;
 
+use crate::export::asks_for_nothing;
 use crate::support::project::{load, project};
 use crate::support::proxy::Fault;
 use crate::support::random::{live, shuffled, tenants, without_nulls};
@@ -44,7 +45,8 @@ fn without_secrets(fields: &Fields, value: &Map<String, Value>) -> Option<Map<St
         if field.belongs_to.is_some() || field.read_only {
             continue;
         }
-        let rest = if field.secret { None } else { rest_of(field, value) };
+        let is_secret = field.secret || field.items.as_ref().is_some_and(|items| items.secret);
+        let rest = if is_secret { None } else { rest_of(field, value) };
         match rest {
             Some(value) => drop(kept.insert(name.clone(), value)),
             // A marker stands in its place.
@@ -74,6 +76,12 @@ fn rest_of(field: &Field, value: &Value) -> Option<Value> {
         }
         other => Some(other.clone()),
     }
+}
+
+/// A fixed name that is always there and has nothing is not written down.
+fn says_something(kind: &str, object: &Object) -> bool {
+    let held = Registry::builtin().get(kind).and_then(|kind| kind.keys.as_ref()?.holds.as_ref());
+    held.is_none_or(|held| object.value.get(held).is_some_and(|held| held != &Value::Array(Vec::new())))
 }
 
 fn canonical(tenant: &Tenant, form: impl Fn(&Kind, &Map<String, Value>) -> Map<String, Value>) -> Vec<(String, Value)> {
@@ -120,7 +128,9 @@ fn random_tenants_have_every_field_of_every_kind() {
         .flat_map(|shape| {
             let kind = &shape.kind.name;
             // Credentials can be given at a create only.
-            let leaves = shape.leaves().into_iter().filter(|path| path[path.len() - 1].server.child.is_none());
+            let is_new = |field: &Field| field.server.child.is_some();
+            let needs_new = |field: &Field| field.fields.iter().any(|member| member.required && is_new(member));
+            let leaves = shape.leaves().into_iter().filter(|path| !path.iter().any(|it| is_new(it) || needs_new(it)));
             leaves.map(|path| format!("{kind}{}", pointer(&path))).collect::<Vec<_>>()
         })
         .filter(|path| !found.contains(path) && !NEVER_DRAWN.contains(&path.as_str()))
@@ -169,9 +179,21 @@ proptest! {
         let left = |kind: &Kind, value: &Map<String, Value>| {
             without_secrets(&kind.of(value).fields, &canon::live(kind, value)).unwrap_or_default()
         };
+        let mut tenant = tenant;
+        tenant.kinds.iter_mut().for_each(|(kind, objects)| objects.retain(|object| says_something(kind, object)));
         prop_assert_eq!(canonical(&tenant, left), canonical(&loaded.tenant, canon::desired));
         let plan = planned(&loaded, &live, &consent()).plan;
         prop_assert!(plan.is_empty() && plan.held.is_empty(), "{:#?}", plan);
+    }
+}
+
+/// What the API can't do, or not yet: it has no such delete, or its call waits for something, or can't be taken back.
+fn can_not_be_done(held: &Held) -> bool {
+    let kind = Registry::builtin().get(&held.kind).unwrap();
+    let waits = |field: &Field| field.until.is_some() || field.call.as_ref().is_some_and(|call| call.value.is_some());
+    match &held.path {
+        Some(path) => kind.fields.get(path.trim_start_matches('/')).is_some_and(waits),
+        None => held.action == Action::Delete && kind.delete.is_none(),
     }
 }
 
@@ -196,8 +218,12 @@ proptest! {
             for kinds in &chain {
                 world.converge(&definitions(&without_nulls(kinds)), &policy).await;
                 // A null clears, also what the API itself has filled in.
-                world.converge(&definitions(kinds), &policy).await;
+                let planned = world.converge(&definitions(kinds), &policy).await;
+                for held in &planned.plan.held {
+                    assert!(can_not_be_done(held), "{held:?}");
+                }
             }
+            asks_for_nothing(&world, false).await;
         });
     }
 

@@ -10,7 +10,7 @@ use proptest::collection::vec;
 use proptest::prelude::{Strategy, any};
 use serde_json::{Map, Value, json};
 use tenantctl::kinds::Registry;
-use tenantctl::kinds::kind::{Field, Fields, Format, Kind, Named, Reference, Rule, Type};
+use tenantctl::kinds::kind::{Field, Fields, Format, Kind, Named, Reference, Rule, Type, remove_at};
 use tenantctl::tenant::names::Names;
 use tenantctl::tenant::{Address, Tenant, identity_of};
 
@@ -44,7 +44,7 @@ const MOST: usize = 4;
 /// Draws tenants: all kinds are managed, with few objects each.
 pub(crate) fn tenants() -> impl Strategy<Value = Kinds> {
     // One kind after the other, so that a kind with many fields leaves the others theirs.
-    let kinds = Registry::builtin().in_order().map(|_| vec(vec(any::<u32>(), 0..400), 0..=MOST)).collect::<Vec<_>>();
+    let kinds = Registry::builtin().in_order().map(|_| vec(vec(any::<u32>(), 0..600), 0..=MOST)).collect::<Vec<_>>();
     kinds.prop_map(|kinds| {
         let mut draw = Draw::new(Vec::new());
         for (kind, objects) in Registry::builtin().in_order().zip(kinds) {
@@ -76,17 +76,19 @@ impl Draw {
 
     /// Draws the objects of a kind, one from each list of numbers.
     fn kind(&mut self, kind: &'static Kind, mut lists: Vec<Vec<u32>>) {
-        if kind.singleton {
-            lists.resize(1, Vec::new());
-        } else if kind.is_fixed() {
-            // Fixed names that are always there are bound to what happens to be deployed.
-            lists.clear();
+        // What is always there is in every tenant: nothing else ends what an earlier one said of it.
+        match &kind.keys {
+            _ if kind.singleton => lists.resize(1, Vec::new()),
+            Some(_) if kind.is_fixed() => lists.resize(MOST, Vec::new()),
+            _ => {}
         }
         self.names.insert(&kind.name, Vec::new());
         let mut known = BTreeSet::new();
-        for numbers in lists {
+        for (number, numbers) in lists.into_iter().enumerate() {
             self.numbers = numbers.into_iter();
-            let Some(mut object) = self.object(kind) else { continue };
+            let fixed = kind.keys.as_ref().filter(|_| kind.is_fixed());
+            let fixed = fixed.map(|keys| (keys.field.clone(), json!(keys.values[number])));
+            let Some(mut object) = self.object(kind, fixed.into_iter().collect()) else { continue };
             if known.insert(Address::of(kind, &object)) {
                 let objects = self.names.entry(&kind.name).or_default();
                 for mark in kind.fields.iter().filter(|field| field.exclusive && !objects.is_empty()) {
@@ -97,7 +99,7 @@ impl Draw {
         }
     }
 
-    fn object(&mut self, kind: &'static Kind) -> Option<Map<String, Value>> {
+    fn object(&mut self, kind: &'static Kind, name: Map<String, Value>) -> Option<Map<String, Value>> {
         let shapes = shapes(kind);
         // A case is drawn as often as it has fields of its own.
         let weights = shapes.iter().map(|shape| 1 + shape.leaves().len());
@@ -112,12 +114,16 @@ impl Draw {
         let all = kind.identity.iter().flat_map(|way| &way.fields).collect::<BTreeSet<_>>();
         let way = self.one(&kind.identity).map(|way| way.fields).unwrap_or_default();
         let mut object = start.clone();
+        object.extend(name);
         for name in &way {
-            let value = self.name(kind, name, &object)?;
-            object.insert(name.clone(), value);
+            if !object.contains_key(name) {
+                let value = self.name(kind, name, &object)?;
+                object.insert(name.clone(), value);
+            }
         }
-        let others = self
-            .members(&kind.fields, &object, 6, &|field| all.contains(&field.name) || start.contains_key(&field.name))?;
+        let is_settled = |field: &Field| all.contains(&field.name) || start.contains_key(&field.name);
+        let is_needed = |field: &Field| is_to_be_said(kind, field);
+        let others = self.members(&kind.fields, &object, 6, &is_needed, &is_settled)?;
         object.extend(others);
         settle(&mut object);
         if kind.fields.get("scopes").is_some_and(|field| field.key == ["value"]) {
@@ -152,21 +158,24 @@ impl Draw {
         fields: &Fields,
         siblings: &Map<String, Value>,
         one_of: usize,
+        is_needed: &dyn Fn(&Field) -> bool,
         is_settled: &dyn Fn(&Field) -> bool,
     ) -> Option<Map<String, Value>> {
         let mut members = siblings.clone();
         for field in fields.iter().filter(|field| !field.read_only && !is_settled(field)) {
-            // What has many members has the more of them, the more often it is there.
-            let one_of = if field.fields.iter().count() > 8 { 2 } else { one_of };
-            // A secret that the API does not show must be at hand wherever its object is sent whole.
-            let is_wanted = field.required || field.write_only && field.secret || self.below(one_of) == 1;
+            // What has many members, and what others wait for, is there more often.
+            let is_often = field.fields.iter().count() > 8 || field.call.is_some();
+            let one_of = if is_often { 2 } else { one_of };
+            // What the API does not show must be at hand wherever the object around it is sent whole.
+            let is_hidden = field.masked || field.write_only && field.secret;
+            let is_wanted = field.required || is_hidden || is_needed(field) || self.below(one_of) == 1;
             if !is_wanted {
                 continue;
             }
             // Credentials can be given at a create only.
             let value = if field.server.child.is_some() {
                 None
-            } else if field.nullable && !field.required && !is_filled_again(field) && self.below(6) == 1 {
+            } else if field.nullable && !field.required && !can_not_be_cleared(field) && self.below(6) == 1 {
                 Some(Value::Null)
             } else {
                 self.value(field, &members)
@@ -190,6 +199,8 @@ impl Draw {
         Some(match field.holds {
             Type::Any if field.name.is_empty() => json!({ "type": self.text(field), "more": { "b": 1, "a": [2.0] } }),
             Type::String | Type::Any => json!(self.text(field)),
+            // The first version of what is published is always there.
+            Type::Integer if field.name == "module_version_number" => json!(1),
             Type::Integer => {
                 let number = field.min.unwrap_or(1) + i64::try_from(self.below(4)).unwrap();
                 json!(field.max.map_or(number, |max| number.min(max)))
@@ -197,7 +208,7 @@ impl Draw {
             Type::Number => json!(f64::from(u32::try_from(4 + self.below(8)).unwrap()) / 4.0),
             Type::Boolean => json!(self.below(2) == 1),
             Type::Object if field.fields.is_empty() => json!({ "member": self.text(field) }),
-            Type::Object => Value::Object(self.members(&field.fields, &Map::new(), 3, &|_| false)?),
+            Type::Object => Value::Object(self.members(&field.fields, &Map::new(), 2, &|_| false, &|_| false)?),
             Type::Map => {
                 let items = field.items.as_deref();
                 let count = 1 + self.below(2);
@@ -253,6 +264,7 @@ impl Draw {
             .kinds()
             .filter_map(|name| Registry::builtin().get(name))
             .flat_map(|kind| self.names.get(kind.name.as_str()).into_iter().flatten().map(move |it| (kind, it.clone())))
+            .filter(|(kind, object)| is_usable(kind, object))
             .collect();
         let (kind, object) = self.one(&objects)?;
         match reference.path.first() {
@@ -299,9 +311,23 @@ fn settle(object: &mut Map<String, Value>) {
     }
 }
 
-/// Tells whether the API fills a field in again that a null has cleared (recorded of the metadata of connections).
-fn is_filled_again(field: &Field) -> bool {
-    field.server.renewed || !field.server.renews.is_empty()
+/// Tells whether objects of a kind must say what a field refers to: what an earlier tenant said, and a later one
+/// does not, would stay, and what it refers to could not be deleted.
+fn is_to_be_said(kind: &Kind, field: &Field) -> bool {
+    let mut used = Registry::builtin().iter().flat_map(|other| &other.server.used_by);
+    used.any(|used| used.kind == kind.name && used.field == field.name)
+}
+
+/// Tells whether others can refer to an object: only what is deployed can be bound, only what is published used.
+fn is_usable(kind: &Kind, object: &Map<String, Value>) -> bool {
+    let mut calls = kind.fields.iter().filter_map(|field| Some((&field.name, field.call.as_ref()?.value.as_ref()?)));
+    calls.all(|(name, value)| object.get(name) == Some(value))
+}
+
+/// Tells whether a null leaves a field as it is: one that the API fills in again (recorded of the metadata of
+/// connections), and one that every object has.
+fn can_not_be_cleared(field: &Field) -> bool {
+    field.server.renewed || !field.server.renews.is_empty() || field.hidden_without.is_some()
 }
 
 fn keep_to(rule: &Rule, object: &mut Map<String, Value>) {
@@ -310,23 +336,13 @@ fn keep_to(rule: &Rule, object: &mut Map<String, Value>) {
     }
     let given = rule.at_most_one.iter().filter(|name| object.contains_key(*name)).skip(1).cloned().collect::<Vec<_>>();
     for name in rule.empty.iter().chain(&rule.ignored).chain(&given) {
-        remove(object, name);
+        remove_at(object, name);
     }
-}
-
-/// Takes out a field, or what stands at a JSON Pointer.
-fn remove(object: &mut Map<String, Value>, name: &str) {
-    let (above, name) = name.rsplit_once('/').unwrap_or(("", name));
-    let mut inner = Some(object);
-    for part in above.split('/').skip(1) {
-        inner = inner.and_then(|inner| inner.get_mut(part)?.as_object_mut());
-    }
-    inner.and_then(|inner| inner.remove(name));
 }
 
 /// Gives a tenant as the API would answer it: with handles, and handles in references.
 pub(crate) fn live(kinds: &Kinds) -> Tenant {
-    let mut tenant = definitions(kinds).tenant;
+    let mut tenant = definitions(&without_nulls(kinds)).tenant;
     let registry = Registry::builtin();
     let mut names = Names::default();
     for (name, objects) in &mut tenant.kinds {
@@ -342,14 +358,38 @@ pub(crate) fn live(kinds: &Kinds) -> Tenant {
     for (name, objects) in &mut tenant.kinds {
         let kind = registry.get(name).unwrap();
         for object in objects {
-            object.value.retain(|_, value| !value.is_null());
             assert!(names.put_ids(kind, &mut object.value).is_empty());
+            on_the_wire(&kind.of(&object.value.clone()).fields, &mut object.value);
             if let (Some(field), Some(id)) = (&kind.id, &object.id) {
                 object.value.insert(field.clone(), json!(id));
             }
         }
     }
     tenant
+}
+
+/// Puts what is a name in files and a handle in answers under its other name, and hides what answers hide.
+fn on_the_wire(fields: &Fields, members: &mut Map<String, Value>) {
+    for (name, mut value) in std::mem::take(members) {
+        let Some(field) = fields.get(&name) else {
+            members.insert(name, value);
+            continue;
+        };
+        match (&mut value, field.items.as_deref()) {
+            (Value::Array(elements), Some(items)) => {
+                elements.iter_mut().filter_map(Value::as_object_mut).for_each(|it| on_the_wire(&items.fields, it));
+            }
+            (Value::Object(inner), None) if !field.fields.is_empty() => on_the_wire(&field.fields, inner),
+            (Value::Object(inner), Some(_)) if field.masked => {
+                inner.values_mut().for_each(|value| *value = json!("2.0$in another form"));
+            }
+            (value, _) if field.masked => *value = json!("********"),
+            _ => {}
+        }
+        if !field.write_only {
+            members.insert(field.wire_name().to_owned(), value);
+        }
+    }
 }
 
 /// Brings objects, members and elements of sets into another order that means the same.
