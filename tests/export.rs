@@ -10,7 +10,7 @@ use crate::support::samples::with_all_fields;
 use crate::support::{World, definitions};
 
 /// Exports the tenant, reads the files, and expects that they ask for nothing.
-async fn asks_for_nothing(world: &World, with_ids: bool) -> Desired {
+pub(crate) async fn asks_for_nothing(world: &World, with_ids: bool) -> Desired {
     let files = world.export(with_ids).await;
     assert_eq!(files, world.export(with_ids).await, "the same tenant gives the same bytes");
     let folder = project(&files);

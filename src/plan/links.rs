@@ -57,13 +57,47 @@ pub fn in_order(
                 waiting.push(change);
             }
         }
-        if ordered.len() == before {
+        if ordered.len() == before && !loosen(&mut waiting) {
             let circle: Vec<String> = waiting.iter().map(|change| change.address().to_string()).collect();
             return Err(Problem::error(format!("these changes require each other: {}", circle.join(", "))));
         }
         changes = waiting;
     }
     Ok(ordered)
+}
+
+/// Takes one requirement out of a circle that can go without it: an object that is there already can be
+/// referred to before it changes, and of two that go, either can be the first.
+fn loosen(changes: &mut [Change]) -> bool {
+    let waiting: BTreeMap<String, (Action, Vec<String>)> =
+        changes.iter().map(|it| (it.address().to_string(), (it.action, it.requires.clone()))).collect();
+    for change in changes {
+        let address = change.address().to_string();
+        let least = if change.action == Action::Delete { Action::Delete } else { Action::Update };
+        let is_loose = |need: &String| {
+            waiting.get(need).is_some_and(|(action, _)| *action == least) && leads_to(&waiting, need, &address)
+        };
+        if let Some(at) = change.requires.iter().position(is_loose) {
+            change.requires.remove(at);
+            return true;
+        }
+    }
+    false
+}
+
+/// Tells whether a change requires another one, directly or by others.
+fn leads_to(waiting: &BTreeMap<String, (Action, Vec<String>)>, from: &str, to: &str) -> bool {
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    let mut next = vec![from];
+    while let Some(address) = next.pop() {
+        if address == to {
+            return true;
+        }
+        if seen.insert(address) {
+            next.extend(waiting.get(address).iter().flat_map(|(_, requires)| requires).map(String::as_str));
+        }
+    }
+    false
 }
 
 fn require(registry: &Registry, desired: &Index<'_>, live: &Index<'_>, changes: &mut [Change]) {

@@ -686,3 +686,22 @@ fn a_secret_in_a_list_is_written_with_the_list_or_not_at_all() {
         "{partly:#?}"
     );
 }
+
+#[test]
+fn two_that_refer_to_each_other_go_and_change_one_after_the_other() {
+    let client = |id: &str, name: &str, to: &str| json!({"client_id": id, "name": name, "my_organization_configuration": {"invitation_landing_client_id": to}});
+    let live = json!({ "clients": [client("c1", "One", "c2"), client("c2", "Two", "c1")] });
+    let consent = Policy { allow_delete: true, ..Policy::default() };
+    let gone = planned_with(&json!({ "clients": [] }), &live, &consent).unwrap().plan;
+    assert_eq!(lines(&gone), ["Delete clients/One", "Delete clients/Two"]);
+    assert_eq!(gone.changes[1].requires, ["clients/One"]);
+    let named = |name: &str, to: &str| json!({"name": name, "description": "new", "my_organization_configuration": {"invitation_landing_client_id": to}});
+    let changed = planned(&json!({ "clients": [named("One", "Two"), named("Two", "One")] }), &live).plan;
+    assert_eq!(lines(&changed), ["Update clients/One +/description", "Update clients/Two +/description"]);
+    let made = planned_with(
+        &json!({ "clients": [named("Three", "Four"), named("Four", "Three")] }),
+        &json!({ "clients": [] }),
+        &Policy::default(),
+    );
+    assert!(made.is_err(), "neither can be made first");
+}

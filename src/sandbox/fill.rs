@@ -97,8 +97,9 @@ fn restore(
     for field in fields {
         let before = was.and_then(|was| was.get(&field.name));
         match object.get_mut(&field.name) {
-            None | Some(Value::Null) => {
-                let kept = before.filter(|_| field.server.kept).cloned();
+            sent @ (None | Some(Value::Null)) => {
+                // A null clears what is kept, but not what is filled in anew (recorded of oidc_metadata).
+                let kept = before.filter(|_| field.server.kept && sent.is_none()).cloned();
                 let value = kept.or_else(|| match field.server.renews.as_slice() {
                     [] if field.server.renewed => filled(field, whole, object, source),
                     fills => value(fills, whole, object, source),

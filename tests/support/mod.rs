@@ -17,7 +17,7 @@ use tenantctl::export::files::{self as export, File};
 use tenantctl::kinds::Registry;
 use tenantctl::kinds::kind::Method;
 use tenantctl::plan::call::Call;
-use tenantctl::plan::{self, Planned, Policy, plan, scope};
+use tenantctl::plan::{self, Change, Planned, Policy, plan, scope};
 use tenantctl::sandbox::{self, Options, Sandbox};
 use tenantctl::secret::Secrets;
 use tenantctl::tenant::needs::Needs;
@@ -125,8 +125,18 @@ impl World {
     pub(crate) async fn converge(&self, desired: &Desired, policy: &Policy) -> Planned {
         let planned = self.plan_with(desired, policy).await;
         self.apply(&planned).await;
-        let again = self.plan_with(desired, policy).await.plan;
-        assert!(again.is_empty(), "after an apply: {:#?}", again.changes);
+        let mut again = self.plan_with(desired, policy).await;
+        // A secret that the API did not show before is compared as soon as it does.
+        let is_late = |change: &Change| {
+            let hidden = planned.plan.secrets.iter().filter(|it| it.kind == change.kind && it.name == change.name);
+            let paths: Vec<&String> = hidden.map(|secret| &secret.path).collect();
+            change.fields.iter().all(|edit| edit.sensitive && paths.contains(&&edit.path))
+        };
+        if !again.plan.is_empty() && again.plan.changes.iter().all(is_late) {
+            self.apply(&again).await;
+            again = self.plan_with(desired, policy).await;
+        }
+        assert!(again.plan.is_empty(), "after an apply: {:#?}", again.plan.changes);
         planned
     }
 }

@@ -1,8 +1,8 @@
 //! Random tenants of all kinds, made from the declarations.
 //!
-//! A tenant is drawn from a list of numbers; where the list ends, zeros follow, and a zero always
-//! means the smaller choice. So a shorter list with smaller numbers makes a smaller tenant, and
-//! proptest shrinks tenants without knowing what one is.
+//! An object is drawn from a list of numbers; where the list ends, zeros follow, and a zero always
+//! means the smaller choice. So fewer and shorter lists with smaller numbers make a smaller tenant,
+//! and proptest shrinks tenants without knowing what one is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,9 +10,9 @@ use proptest::collection::vec;
 use proptest::prelude::{Strategy, any};
 use serde_json::{Map, Value, json};
 use tenantctl::kinds::Registry;
-use tenantctl::kinds::kind::{Field, Fields, Format, Kind, Reference, Rule, Type};
+use tenantctl::kinds::kind::{Field, Fields, Format, Kind, Named, Reference, Rule, Type, remove_at};
 use tenantctl::tenant::names::Names;
-use tenantctl::tenant::{Address, Tenant};
+use tenantctl::tenant::{Address, Tenant, identity_of};
 
 use super::definitions;
 use super::samples::{Shape, is_refused, shapes};
@@ -38,9 +38,20 @@ pub(crate) const TEXTS: &[&str] = &[
 /// Scopes that every API has, so that grants have something to grant.
 const SCOPES: [&str; 3] = ["read:a", "write:a", "##SCOPE##"];
 
-/// Draws tenants.
+/// The most objects of a kind.
+const MOST: usize = 4;
+
+/// Draws tenants: all kinds are managed, with few objects each.
 pub(crate) fn tenants() -> impl Strategy<Value = Kinds> {
-    vec(any::<u32>(), 0..600).prop_map(|numbers| Draw::new(numbers).tenant())
+    // One kind after the other, so that a kind with many fields leaves the others theirs.
+    let kinds = Registry::builtin().in_order().map(|_| vec(vec(any::<u32>(), 0..600), 0..=MOST)).collect::<Vec<_>>();
+    kinds.prop_map(|kinds| {
+        let mut draw = Draw::new(Vec::new());
+        for (kind, objects) in Registry::builtin().in_order().zip(kinds) {
+            draw.kind(kind, objects);
+        }
+        draw.names
+    })
 }
 
 /// Draws one after the other from a list of numbers.
@@ -63,57 +74,56 @@ impl Draw {
         if of.is_empty() { None } else { Some(of[self.below(of.len())].clone()) }
     }
 
-    /// Draws a tenant: all kinds are managed, with few objects each.
-    pub(crate) fn tenant(mut self) -> Kinds {
-        for kind in Registry::builtin().in_order() {
-            let mut objects = Vec::new();
-            let mut known = BTreeSet::new();
-            // Fixed names that are always there are bound to what happens to be deployed.
-            let count = if kind.singleton { 1 } else { self.below(5) * usize::from(!kind.is_fixed()) };
-            for _ in 0..count {
-                let Some(object) = self.object(kind) else { continue };
-                if known.insert(Address::of(kind, &object)) {
-                    objects.push(object);
-                }
-            }
-            for mark in kind.fields.iter().filter(|field| field.exclusive) {
-                for object in objects.iter_mut().skip(1) {
+    /// Draws the objects of a kind, one from each list of numbers.
+    fn kind(&mut self, kind: &'static Kind, mut lists: Vec<Vec<u32>>) {
+        // What is always there is in every tenant: nothing else ends what an earlier one said of it.
+        match &kind.keys {
+            _ if kind.singleton => lists.resize(1, Vec::new()),
+            Some(_) if kind.is_fixed() => lists.resize(MOST, Vec::new()),
+            _ => {}
+        }
+        self.names.insert(&kind.name, Vec::new());
+        let mut known = BTreeSet::new();
+        for (number, numbers) in lists.into_iter().enumerate() {
+            self.numbers = numbers.into_iter();
+            let fixed = kind.keys.as_ref().filter(|_| kind.is_fixed());
+            let fixed = fixed.map(|keys| (keys.field.clone(), json!(keys.values[number])));
+            let Some(mut object) = self.object(kind, fixed.into_iter().collect()) else { continue };
+            if known.insert(Address::of(kind, &object)) {
+                let objects = self.names.entry(&kind.name).or_default();
+                for mark in kind.fields.iter().filter(|field| field.exclusive && !objects.is_empty()) {
                     object.remove(&mark.name);
                 }
+                objects.push(object);
             }
-            self.names.insert(&kind.name, objects);
         }
-        self.names
     }
 
-    fn object(&mut self, kind: &'static Kind) -> Option<Map<String, Value>> {
+    fn object(&mut self, kind: &'static Kind, name: Map<String, Value>) -> Option<Map<String, Value>> {
         let shapes = shapes(kind);
-        let Shape { kind, start, .. } = &shapes[self.below(shapes.len())];
+        // A case is drawn as often as it has fields of its own.
+        let weights = shapes.iter().map(|shape| 1 + shape.leaves().len());
+        let fields = self.below(weights.clone().sum());
+        let ends = weights.scan(0, |end, weight| {
+            *end += weight;
+            Some(*end)
+        });
+        let at = ends.take_while(|end| *end <= fields).count();
+        let Shape { kind, start, .. } = &shapes[at];
         let kind: &Kind = kind;
         let all = kind.identity.iter().flat_map(|way| &way.fields).collect::<BTreeSet<_>>();
         let way = self.one(&kind.identity).map(|way| way.fields).unwrap_or_default();
         let mut object = start.clone();
+        object.extend(name);
         for name in &way {
-            let field = kind.fields.get(name).unwrap();
-            let plain = field.one_of.is_empty() && field.reference.is_none();
-            let value = if plain && field.format == Some(Format::Hostname) {
-                json!(format!("host{}.example", self.below(4)))
-            } else if plain && field.format == Some(Format::OrganizationName) {
-                json!(format!("organization-{}", self.below(4)))
-            } else if plain {
-                json!(["One", "Two", "yes", "##X##", "Größe \"3\"", "a: b", "2024-01-01"][self.below(7)])
-            } else {
-                self.value(field, &object)?
-            };
-            // Two kinds on one endpoint share their names.
-            let value = match (value, &kind.server.served_by) {
-                (Value::String(text), Some(_)) => json!(format!("{text} too")),
-                (value, _) => value,
-            };
-            object.insert(name.clone(), value);
+            if !object.contains_key(name) {
+                let value = self.name(kind, name, &object)?;
+                object.insert(name.clone(), value);
+            }
         }
-        let others =
-            self.members(&kind.fields, &object, &|field| all.contains(&field.name) || start.contains_key(&field.name))?;
+        let is_settled = |field: &Field| all.contains(&field.name) || start.contains_key(&field.name);
+        let is_needed = |field: &Field| is_to_be_said(kind, field);
+        let others = self.members(&kind.fields, &object, 6, &is_needed, &is_settled)?;
         object.extend(others);
         settle(&mut object);
         if kind.fields.get("scopes").is_some_and(|field| field.key == ["value"]) {
@@ -127,24 +137,45 @@ impl Draw {
         Some(object).filter(|object| !is_refused(kind, object))
     }
 
-    /// Draws the members of an object; nothing where one that it needs can't be.
+    /// Draws the value of a field by which objects are recognised.
+    fn name(&mut self, kind: &Kind, name: &str, siblings: &Map<String, Value>) -> Option<Value> {
+        let field = kind.fields.get(name).unwrap();
+        if !field.one_of.is_empty() || field.reference.is_some() {
+            return self.value(field, siblings);
+        }
+        let text = match field.format {
+            Some(Format::Hostname) => format!("host{}.example", self.below(4)),
+            Some(Format::OrganizationName) => format!("organization-{}", self.below(4)),
+            _ => ["One", "Two", "yes", "##X##", "Größe \"3\"", "a: b", "2024-01-01"][self.below(7)].to_owned(),
+        };
+        // Two kinds on one endpoint share their names.
+        Some(json!(if kind.server.served_by.is_some() { format!("{text} too") } else { text }))
+    }
+
+    /// Draws the members of an object, one of so many; nothing where one that it needs can't be.
     fn members(
         &mut self,
         fields: &Fields,
         siblings: &Map<String, Value>,
+        one_of: usize,
+        is_needed: &dyn Fn(&Field) -> bool,
         is_settled: &dyn Fn(&Field) -> bool,
     ) -> Option<Map<String, Value>> {
         let mut members = siblings.clone();
         for field in fields.iter().filter(|field| !field.read_only && !is_settled(field)) {
-            let is_hidden = field.write_only && field.secret;
-            let is_wanted = field.required || is_hidden || self.below(9) == 1;
-            if !is_wanted || field.write_only && !is_hidden {
+            // What has many members, and what others wait for, is there more often.
+            let is_often = field.fields.iter().count() > 8 || field.call.is_some();
+            let one_of = if is_often { 2 } else { one_of };
+            // What the API does not show must be at hand wherever the object around it is sent whole.
+            let is_hidden = field.masked || field.write_only && field.secret;
+            let is_wanted = field.required || is_hidden || is_needed(field) || self.below(one_of) == 1;
+            if !is_wanted {
                 continue;
             }
             // Credentials can be given at a create only.
             let value = if field.server.child.is_some() {
                 None
-            } else if field.nullable && !field.required && self.below(6) == 1 {
+            } else if field.nullable && !field.required && !can_not_be_cleared(field) && self.below(6) == 1 {
                 Some(Value::Null)
             } else {
                 self.value(field, &members)
@@ -168,6 +199,8 @@ impl Draw {
         Some(match field.holds {
             Type::Any if field.name.is_empty() => json!({ "type": self.text(field), "more": { "b": 1, "a": [2.0] } }),
             Type::String | Type::Any => json!(self.text(field)),
+            // The first version of what is published is always there.
+            Type::Integer if field.name == "module_version_number" => json!(1),
             Type::Integer => {
                 let number = field.min.unwrap_or(1) + i64::try_from(self.below(4)).unwrap();
                 json!(field.max.map_or(number, |max| number.min(max)))
@@ -175,7 +208,7 @@ impl Draw {
             Type::Number => json!(f64::from(u32::try_from(4 + self.below(8)).unwrap()) / 4.0),
             Type::Boolean => json!(self.below(2) == 1),
             Type::Object if field.fields.is_empty() => json!({ "member": self.text(field) }),
-            Type::Object => Value::Object(self.members(&field.fields, &Map::new(), &|_| false)?),
+            Type::Object => Value::Object(self.members(&field.fields, &Map::new(), 2, &|_| false, &|_| false)?),
             Type::Map => {
                 let items = field.items.as_deref();
                 let count = 1 + self.below(2);
@@ -190,29 +223,50 @@ impl Draw {
                 let least = usize::try_from(field.min.unwrap_or(0)).unwrap();
                 let count = least.max(self.below(4));
                 let elements = (0..count).filter_map(|n| self.element(field, item, siblings, n)).collect::<Vec<_>>();
-                Value::Array(if field.holds == Type::Set { unlike(field, elements) } else { elements })
+                let elements = if field.holds == Type::Set { unlike(field, elements) } else { elements };
+                Value::Array(Some(elements).filter(|elements| elements.len() >= least)?)
             }
         })
     }
 
     fn element(&mut self, field: &Field, item: &Field, siblings: &Map<String, Value>, n: usize) -> Option<Value> {
+        if let Some(named) = &item.names {
+            return self.named(named);
+        }
         let mut element = self.value(item, siblings)?;
+        let Value::Object(members) = &mut element else { return Some(element) };
         for key in &field.key {
-            let declared = item.fields.get(key).filter(|key| key.reference.is_some() || !key.one_of.is_empty());
-            if let (Value::Object(map), None) = (&mut element, declared) {
-                map.insert(key.clone(), json!(format!("key {n}")));
+            match item.fields.get(key).filter(|key| key.reference.is_some() || !key.one_of.is_empty()) {
+                Some(_) if members.contains_key(key) => {}
+                Some(declared) => drop(members.insert(key.clone(), self.value(declared, members)?)),
+                None => drop(members.insert(key.clone(), json!(format!("key {n}")))),
             }
         }
         Some(element)
+    }
+
+    /// Draws an object that is named by members, where these are enough.
+    fn named(&mut self, named: &Named) -> Option<Value> {
+        let kind = Registry::builtin().get(&named.kind).unwrap();
+        let objects = self.names.get(named.kind.as_str()).cloned().unwrap_or_default();
+        let object = self.one(&objects)?;
+        let is_plain =
+            identity_of(kind, &object)?.fields.iter().all(|name| named.by.contains(name) || object.get(name).is_none());
+        let members = named.by.iter().map(|name| Some((name.clone(), object.get(name)?.clone())));
+        members.collect::<Option<Map<_, _>>>().filter(|_| is_plain).map(Value::Object)
     }
 
     fn referred(&mut self, reference: &Reference) -> Option<Value> {
         if reference.path.len() > 1 {
             return Some(json!(SCOPES[self.below(SCOPES.len())]));
         }
-        let objects = self.names.get(reference.kind.as_str()).cloned().unwrap_or_default();
-        let kind = Registry::builtin().get(&reference.kind).unwrap();
-        let object = self.one(&objects)?;
+        let objects: Vec<(&Kind, Map<String, Value>)> = reference
+            .kinds()
+            .filter_map(|name| Registry::builtin().get(name))
+            .flat_map(|kind| self.names.get(kind.name.as_str()).into_iter().flatten().map(move |it| (kind, it.clone())))
+            .filter(|(kind, object)| is_usable(kind, object))
+            .collect();
+        let (kind, object) = self.one(&objects)?;
         match reference.path.first() {
             Some(field) => object.get(field).cloned(),
             None => Some(json!(Address::of(kind, &object).name)),
@@ -247,8 +301,33 @@ fn settle(object: &mut Map<String, Value>) {
     object.remove("is_first_party");
     object.remove("third_party_security_mode");
     if object.contains_key("client_authentication_methods") || object.contains_key("jwt_configuration") {
-        object.insert("jwt_configuration".to_owned(), json!({ "alg": "RS256" }));
+        let configuration = object.entry("jwt_configuration").or_insert_with(|| json!({}));
+        configuration["alg"] = json!("RS256");
     }
+    let attributes = object.get_mut("options").and_then(|options| options.get_mut("attributes"));
+    if let Some(Value::Object(attributes)) = attributes {
+        let email = attributes.entry("email").or_insert_with(|| json!({}));
+        email["identifier"]["active"] = json!(true);
+    }
+}
+
+/// Tells whether objects of a kind must say what a field refers to: what an earlier tenant said, and a later one
+/// does not, would stay, and what it refers to could not be deleted.
+fn is_to_be_said(kind: &Kind, field: &Field) -> bool {
+    let mut used = Registry::builtin().iter().flat_map(|other| &other.server.used_by);
+    used.any(|used| used.kind == kind.name && used.field == field.name)
+}
+
+/// Tells whether others can refer to an object: only what is deployed can be bound, only what is published used.
+fn is_usable(kind: &Kind, object: &Map<String, Value>) -> bool {
+    let mut calls = kind.fields.iter().filter_map(|field| Some((&field.name, field.call.as_ref()?.value.as_ref()?)));
+    calls.all(|(name, value)| object.get(name) == Some(value))
+}
+
+/// Tells whether a null leaves a field as it is: one that the API fills in again (recorded of the metadata of
+/// connections), and one that every object has.
+fn can_not_be_cleared(field: &Field) -> bool {
+    field.server.renewed || !field.server.renews.is_empty() || field.hidden_without.is_some()
 }
 
 fn keep_to(rule: &Rule, object: &mut Map<String, Value>) {
@@ -257,13 +336,13 @@ fn keep_to(rule: &Rule, object: &mut Map<String, Value>) {
     }
     let given = rule.at_most_one.iter().filter(|name| object.contains_key(*name)).skip(1).cloned().collect::<Vec<_>>();
     for name in rule.empty.iter().chain(&rule.ignored).chain(&given) {
-        object.remove(name);
+        remove_at(object, name);
     }
 }
 
 /// Gives a tenant as the API would answer it: with handles, and handles in references.
 pub(crate) fn live(kinds: &Kinds) -> Tenant {
-    let mut tenant = definitions(kinds).tenant;
+    let mut tenant = definitions(&without_nulls(kinds)).tenant;
     let registry = Registry::builtin();
     let mut names = Names::default();
     for (name, objects) in &mut tenant.kinds {
@@ -279,14 +358,38 @@ pub(crate) fn live(kinds: &Kinds) -> Tenant {
     for (name, objects) in &mut tenant.kinds {
         let kind = registry.get(name).unwrap();
         for object in objects {
-            object.value.retain(|_, value| !value.is_null());
             assert!(names.put_ids(kind, &mut object.value).is_empty());
+            on_the_wire(&kind.of(&object.value.clone()).fields, &mut object.value);
             if let (Some(field), Some(id)) = (&kind.id, &object.id) {
                 object.value.insert(field.clone(), json!(id));
             }
         }
     }
     tenant
+}
+
+/// Puts what is a name in files and a handle in answers under its other name, and hides what answers hide.
+fn on_the_wire(fields: &Fields, members: &mut Map<String, Value>) {
+    for (name, mut value) in std::mem::take(members) {
+        let Some(field) = fields.get(&name) else {
+            members.insert(name, value);
+            continue;
+        };
+        match (&mut value, field.items.as_deref()) {
+            (Value::Array(elements), Some(items)) => {
+                elements.iter_mut().filter_map(Value::as_object_mut).for_each(|it| on_the_wire(&items.fields, it));
+            }
+            (Value::Object(inner), None) if !field.fields.is_empty() => on_the_wire(&field.fields, inner),
+            (Value::Object(inner), Some(_)) if field.masked => {
+                inner.values_mut().for_each(|value| *value = json!("2.0$in another form"));
+            }
+            (value, _) if field.masked => *value = json!("********"),
+            _ => {}
+        }
+        if !field.write_only {
+            members.insert(field.wire_name().to_owned(), value);
+        }
+    }
 }
 
 /// Brings objects, members and elements of sets into another order that means the same.
@@ -296,7 +399,7 @@ pub(crate) fn shuffled(tenant: &Tenant, numbers: Vec<u32>) -> Tenant {
     for (name, objects) in &mut tenant.kinds {
         shuffle(&mut draw, objects);
         for object in objects {
-            let fields = &Registry::builtin().get(name).unwrap().fields;
+            let fields = &Registry::builtin().get(name).unwrap().of(&object.value).fields;
             object.value = reordered(&mut draw, fields, &object.value);
         }
     }
