@@ -50,7 +50,11 @@ impl Cover {
             }
         }
         let mut lists = [Vec::new(), Vec::new()];
-        registry.iter().for_each(|kind| walk(&kind.fields, &mut lists));
+        for kind in registry {
+            walk(&kind.fields, &mut lists);
+            let cases = kind.variants.iter().flat_map(|variants| &variants.cases);
+            cases.for_each(|case| walk(&case.fields, &mut lists));
+        }
         for names in &mut lists {
             names.sort();
             names.dedup();
@@ -233,6 +237,7 @@ mod tests {
         for (text, meant, shown, marked) in [
             ("client_secret: hunter2\n", "client_secret", "client_secret: (sensitive)", "client_secret"),
             ("client_secret: hunter2\n", "hunter2", "client_secret: (sensitive)", "(sensitive)"),
+            ("sink: { datadogApiKey: hunter2 ]\n", "{", "sink: { datadogApiKey: (sensitive)", "{"),
             ("{ name: x, \"client_secret\" : hunter2 }", "x", "{ name: x, \"client_secret\" : (sensitive)", "x"),
             ("a: b\nclient_secret:\n  hunter2\n", "hunter2", "  (sensitive)", "(sensitive)"),
             ("client_secret: |\n  one\n\n    two\n", "two", "    (sensitive)", "(sensitive)"),
