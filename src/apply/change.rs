@@ -171,21 +171,12 @@ impl<'a> Work<'a> {
     async fn send(&mut self, call: &Call) -> Result<Answer, Failure> {
         let after = self.chain;
         self.chain += 1;
-        let answer = self.client.send_after(call, self.bucket(call), after).await;
+        let answer = self.client.send_after(call, after).await;
         self.wrote |= match &answer {
             Ok(_) => true,
             Err(failure) => failure.cause == Cause::Unknown,
         };
         answer
-    }
-
-    /// Gives the rate limit that a call counts against.
-    fn bucket(&self, call: &Call) -> &'a str {
-        let own = [&self.kind.create, &self.kind.update, &self.kind.delete].into_iter().flatten();
-        own.filter(|endpoint| endpoint.method == call.method)
-            .find(|endpoint| call.path.starts_with(endpoint.path.split('{').next().unwrap_or_default()))
-            .and_then(|endpoint| endpoint.bucket.as_deref())
-            .unwrap_or_default()
     }
 
     /// Makes an object, once.

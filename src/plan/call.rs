@@ -33,6 +33,8 @@ pub struct Call {
     pub spare: Option<Value>,
     /// Any one of these scopes is enough.
     pub scopes: Vec<String>,
+    /// The rate limit that it counts against, if it has one of its own.
+    pub bucket: Option<String>,
     /// Values of the body that are read right before.
     pub lookups: Vec<LookedUp>,
     /// What the live object must be before.
@@ -57,7 +59,7 @@ impl Call {
     #[must_use]
     pub fn new(method: Method, path: impl Into<String>, body: Option<Value>) -> Self {
         let (path, scopes, lookups) = (path.into(), Vec::new(), Vec::new());
-        Self { method, path, body, spare: None, scopes, lookups, wait: None, shown_by: None }
+        Self { method, path, body, spare: None, scopes, bucket: None, lookups, wait: None, shown_by: None }
     }
 }
 
@@ -135,7 +137,7 @@ fn endpoint(
     let endpoint =
         endpoint.ok_or_else(|| Problem::error(format!("the API has no such operation for {}", change.address())))?;
     let call = Call::new(endpoint.method, path(&endpoint.path, id), body);
-    Ok(Call { scopes: endpoint.scopes.clone(), ..call })
+    Ok(Call { scopes: endpoint.scopes.clone(), bucket: endpoint.bucket.clone(), ..call })
 }
 
 fn path(pattern: &str, id: Option<&str>) -> String {

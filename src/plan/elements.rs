@@ -136,7 +136,8 @@ impl Elements<'_> {
             return Err(unknown());
         }
         let body = call.body.as_ref().map(|template| filled(template, elements));
-        Ok(Call { scopes: call.scopes.clone(), ..Call::new(call.method, path, body) })
+        let (scopes, bucket) = (call.scopes.clone(), call.bucket.clone());
+        Ok(Call { scopes, bucket, ..Call::new(call.method, path, body) })
     }
 }
 
