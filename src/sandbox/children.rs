@@ -76,7 +76,7 @@ impl Store {
         let collection = name_of(above, None);
         let Some(number) = self.find(&collection, above, None, handle) else { return Ok(()) };
         let found = &self.row(&collection, number).object;
-        if let Some(needs) = kind.server.below.as_ref().filter(|needs| !needs.live.fits(found)) {
+        if let Some(needs) = kind.server.needs.as_ref().filter(|needs| !needs.live.fits(found)) {
             return Err(Response::declared(needs.status, &needs.refusal));
         }
         for object in objects {

@@ -8,7 +8,7 @@ use super::body::{self, Write};
 use super::exchange::{Moment, Response};
 use super::make::{self, Source};
 use super::operations::Work;
-use super::store::{self, Object, Store, name_of};
+use super::store::{Object, Store, name_of};
 use super::write::{broken, drop_nulls, forbidden, is_cleared, may_write, on_the_wire, refused};
 use super::{children, fill, inline};
 use crate::kinds::kind::Kind;
@@ -81,13 +81,7 @@ impl Store {
             }
         }
         let known = self.with_joined(kind, &sent);
-        fill::fill_in(
-            &kind.fields,
-            store::handle_field(kind),
-            &mut object,
-            &known,
-            &mut Source { domain: &domain, moment },
-        );
+        fill::fill_in(&kind.fields, kind.id.as_deref(), &mut object, &known, &mut Source { domain: &domain, moment });
         for field in kind.server.fields.iter().filter(|field| field.child.is_none()) {
             object.shift_remove(&field.name);
         }
@@ -106,8 +100,7 @@ impl Store {
                 return Err(Response::declared(409, &unique.refusal));
             }
         }
-        let handle =
-            store::handle_field(kind).and_then(|id| object.get(id)?.as_str().map(str::to_owned)).unwrap_or_default();
+        let handle = kind.id.as_deref().and_then(|id| object.get(id)?.as_str().map(str::to_owned)).unwrap_or_default();
         if let Err(refusal) = children::take(self, kind, &handle, &mut object, moment) {
             self.remove_dependants(kind, &handle, &object);
             return Err(refusal);

@@ -99,10 +99,8 @@ fn restore(
         match object.get_mut(&field.name) {
             None | Some(Value::Null) => {
                 let kept = before.filter(|_| field.server.kept).cloned();
-                let value = kept.or_else(|| match field.server.renews.as_slice() {
-                    [] if field.server.renewed => filled(field, whole, object, source),
-                    fills => value(fills, whole, object, source),
-                });
+                let is_renewed = kept.is_none() && field.server.renewed;
+                let value = if is_renewed { filled(field, whole, object, source) } else { kept };
                 if let Some(value) = value {
                     object.insert(field.name.clone(), value);
                 }

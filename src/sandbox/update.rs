@@ -8,7 +8,7 @@ use super::body::{self, Write};
 use super::exchange::{Moment, Response};
 use super::make::Source;
 use super::operations::Work;
-use super::store::{self, Object, Store};
+use super::store::{Object, Store};
 use super::write::{broken, drop_nulls, forbidden, may_write, merge, on_the_wire, refused};
 use super::{children, fill, inline};
 
@@ -70,7 +70,7 @@ impl Store {
         }
         let mut elements = inline::taken_out(kind, &mut object);
         let cleared =
-            kind.fields.iter().filter(|field| field.server.inline && sent.get(&field.name) == Some(&Value::Null));
+            kind.fields.iter().filter(|field| field.is_inline() && sent.get(&field.name) == Some(&Value::Null));
         elements.extend(cleared.map(|field| (field, Vec::new())));
         *self.object_mut(&work.collection, number) = object;
         self.put_inline(kind, &handle, elements, moment)?;
@@ -91,7 +91,7 @@ impl Store {
         let sent = self.checked(work, sent, moment)?;
         let mut object = sent.clone();
         drop_nulls(kind, &mut object);
-        let kept = kind.fields.iter().filter(|field| field.read_only || store::handle_field(kind) == Some(&field.name));
+        let kept = kind.fields.iter().filter(|field| field.read_only || kind.id.as_deref() == Some(&field.name));
         object.extend(kept.filter_map(|field| Some((field.name.clone(), live.get(&field.name)?.clone()))));
         let domain = self.domain().to_owned();
         fill::fill_in(&kind.fields, None, &mut object, &sent, &mut Source { domain: &domain, moment });
