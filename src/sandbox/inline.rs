@@ -35,8 +35,7 @@ impl Store {
     ) -> Result<(), Response> {
         for (field, items) in sent {
             let Some(element) = field.server.element.as_deref() else { continue };
-            let collection = name_of(element, Some(kind));
-            let work = Work { kind: element, parent: Some(kind), collection, above: Some(handle.to_owned()) };
+            let work = Work::new(element, Some(kind), Some(handle.to_owned()));
             let rows = self.rows_of(&work.collection).filter(|row| row.parent == work.above);
             let old: Vec<u64> = rows.map(|row| row.number).collect();
             for number in old {

@@ -114,7 +114,7 @@ impl Store {
     }
 
     /// Gives what an object shows of those that name it: the first in a shape, or how many there are.
-    pub(super) fn from_holders(&self, kind: &Kind, field: &Field, object: &Object) -> Option<Value> {
+    pub(super) fn told_by_holders(&self, kind: &Kind, field: &Field, object: &Object) -> Option<Value> {
         let holders = field.server.holders.as_ref()?;
         let (_, rows) = self.holders(holders, kind, object.get(kind.id.as_deref()?)?.as_str()?)?;
         match &holders.shape {
@@ -184,9 +184,9 @@ impl Store {
         let Some(element) = children_of(holder).find(|child| child.name == holders.field) else {
             // Named by its handle, or by the value of the field that the reference says.
             let collection = name_of(kind, None);
-            let named = self.find(&collection, kind, None, handle).map(|number| &self.row(&collection, number).object);
+            let meant = self.find(&collection, kind, None, handle).map(|number| &self.row(&collection, number).object);
             let wanted =
-                holder.fields.get(&holders.field).zip(named).and_then(|(by, named)| target(by, kind, handle, named));
+                holder.fields.get(&holders.field).zip(meant).and_then(|(by, meant)| target(by, kind, handle, meant));
             let wanted = wanted.as_ref().and_then(Value::as_str).unwrap_or(handle);
             let names = |object: &Object| object.get(&holders.field).is_some_and(|value| mentions(value, wanted));
             return Some((holder, rows.filter(|(_, object)| names(object)).collect()));

@@ -95,7 +95,15 @@ pub(super) struct Work<'r> {
     pub(super) above: Option<String>,
 }
 
+impl<'r> Work<'r> {
+    /// Says what is to be done with objects of a kind, below one of another kind.
+    pub(super) fn new(kind: &'r Kind, parent: Option<&'r Kind>, above: Option<String>) -> Self {
+        Self { kind, parent, collection: name_of(kind, parent), above }
+    }
+}
+
 impl Store {
+    /// Finds the object that is meant: by its handle, or the only one that there is.
     pub(super) fn wanted(&self, work: &Work, handle: Option<&str>) -> Result<u64, Response> {
         let found = match handle {
             Some(handle) => self.find(&work.collection, work.kind, work.above.as_deref(), handle),

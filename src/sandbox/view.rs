@@ -31,7 +31,7 @@ pub fn shown(store: &Store, kind: &Kind, object: &Map<String, Value>, answer: An
         let computed = store
             .joined(kind, field, object)
             .or_else(|| store.inline(kind, field, object))
-            .or_else(|| store.from_holders(kind, field, object));
+            .or_else(|| store.told_by_holders(kind, field, object));
         let value = computed.or_else(|| object.get(&field.name).cloned());
         let Some(value) = value.or_else(|| server.shown_as.get(&answer).cloned()) else { continue };
         let value = match value {
