@@ -9,7 +9,15 @@ use super::kind::{Fields, Kind};
 ///
 /// # Errors
 /// Says which declaration names a member or a kind that is not there.
-pub(super) fn resolved(kinds: Vec<Kind>) -> Result<Vec<Kind>, String> {
+pub(super) fn resolved(mut kinds: Vec<Kind>) -> Result<Vec<Kind>, String> {
+    let cases = |kind: &Kind| kind.variants.iter().flat_map(|variants| variants.cases.clone()).collect::<Vec<_>>();
+    let served: Vec<(String, String)> = kinds
+        .iter()
+        .flat_map(|kind| cases(kind).into_iter().filter_map(|case| Some((case.kind?, kind.name.clone()))))
+        .collect();
+    for kind in &mut kinds {
+        kind.server.served_by = served.iter().find(|(name, _)| *name == kind.name).map(|(_, by)| by.clone());
+    }
     let all = kinds.clone();
     kinds.into_iter().map(|kind| with_variants(kind, &all)).collect()
 }

@@ -9,7 +9,7 @@ use super::exchange::{Moment, Request, Response};
 use super::fill;
 use super::make::{self, Source};
 use super::operations::Work;
-use super::store::{Object, Store, children_of, handle_field, name_of};
+use super::store::{Object, Store, children_of, name_of};
 use crate::kinds::server::{Action, Answer, Restores};
 
 impl Store {
@@ -89,7 +89,7 @@ impl Store {
             let message = format!("Payload validation error: 'Missing required property: {}'.", restores.by);
             return Err(Response::invalid_body(&message));
         };
-        let parent = handle_field(work.kind).and_then(|id| object.get(id)?.as_str());
+        let parent = work.kind.id.as_deref().and_then(|id| object.get(id)?.as_str());
         let collection = name_of(child, Some(work.kind));
         let found = self.find(&collection, child, parent, handle);
         let found = found.ok_or_else(|| Response::declared(404, &child.server.missing))?;

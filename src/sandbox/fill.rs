@@ -38,8 +38,36 @@ pub fn fill_in(
     }
 }
 
+/// Fills in what an update did not send, where the API does.
+pub fn fill_in_updated(
+    kind: &Kind,
+    object: &mut Map<String, Value>,
+    was: &Map<String, Value>,
+    sent: &Map<String, Value>,
+    source: &mut Source,
+) {
+    for field in &kind.fields {
+        // An object that was not there is filled in as by a create (recorded: session_transfer).
+        if let (Some(Value::Object(inner)), None) = (object.get_mut(&field.name), was.get(&field.name)) {
+            fill_in(&field.fields, None, inner, sent, source);
+        }
+    }
+    fill_in_read_only(&kind.fields, object, sent, source);
+    for field in kind.fields.iter().filter(|field| sent.contains_key(&field.name)) {
+        if let Some(Value::Array(elements)) = object.get_mut(&field.name) {
+            fill_in_elements(field, elements, sent, source);
+        }
+    }
+    fill_in_replaced(kind, object, was, sent, source);
+    for field in kind.fields.iter().filter(|field| field.server.renewed) {
+        if let Some(value) = value(&field.server.fills, sent, object, source) {
+            object.insert(field.name.clone(), value);
+        }
+    }
+}
+
 /// Fills in what was not sent of the elements of a list.
-pub fn fill_in_elements(field: &Field, elements: &mut [Value], sent: &Map<String, Value>, source: &mut Source) {
+fn fill_in_elements(field: &Field, elements: &mut [Value], sent: &Map<String, Value>, source: &mut Source) {
     let Some(items) = field.items.as_deref().filter(|items| !items.fields.is_empty()) else { return };
     for element in elements.iter_mut().filter_map(Value::as_object_mut) {
         fill_in(&items.fields, None, element, sent, source);
@@ -47,12 +75,7 @@ pub fn fill_in_elements(field: &Field, elements: &mut [Value], sent: &Map<String
 }
 
 /// Fills in the members that the API itself sets, in objects that an update replaced.
-pub fn fill_in_read_only(
-    fields: &Fields,
-    object: &mut Map<String, Value>,
-    sent: &Map<String, Value>,
-    source: &mut Source,
-) {
+fn fill_in_read_only(fields: &Fields, object: &mut Map<String, Value>, sent: &Map<String, Value>, source: &mut Source) {
     for field in fields {
         if let (Some(Value::Object(inner)), true) = (object.get_mut(&field.name), sent.contains_key(&field.name)) {
             let mut inner_sent = inner.clone();
@@ -70,7 +93,7 @@ pub fn fill_in_read_only(
 }
 
 /// Brings back what an object that an update replaced keeps, and fills in anew what the API fills in there.
-pub fn fill_in_replaced(
+fn fill_in_replaced(
     kind: &Kind,
     object: &mut Map<String, Value>,
     was: &Map<String, Value>,
@@ -100,10 +123,8 @@ fn restore(
             sent @ (None | Some(Value::Null)) => {
                 // A null clears what is kept, but not what is filled in anew (recorded of oidc_metadata).
                 let kept = before.filter(|_| field.server.kept && sent.is_none()).cloned();
-                let value = kept.or_else(|| match field.server.renews.as_slice() {
-                    [] if field.server.renewed => filled(field, whole, object, source),
-                    fills => value(fills, whole, object, source),
-                });
+                let is_renewed = kept.is_none() && field.server.renewed;
+                let value = if is_renewed { filled(field, whole, object, source) } else { kept };
                 if let Some(value) = value {
                     object.insert(field.name.clone(), value);
                 }

@@ -55,7 +55,7 @@ pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut 
         Operation::Update => request.object().and_then(|sent| {
             let number = store.wanted(&work, own)?;
             store.update_row(&work, number, sent, moment)?;
-            Ok(replied(&answers.update, 200, Some(store.show(&work, number, Answer::Update, moment))))
+            Ok(Response::written(200, Some(store.show(&work, number, Answer::Update, moment))))
         }),
         Operation::Replace => request.object().and_then(|sent| {
             let number = store.wanted(&work, own)?;
@@ -95,7 +95,15 @@ pub(super) struct Work<'r> {
     pub(super) above: Option<String>,
 }
 
+impl<'r> Work<'r> {
+    /// Says what is to be done with objects of a kind, below one of another kind.
+    pub(super) fn new(kind: &'r Kind, parent: Option<&'r Kind>, above: Option<String>) -> Self {
+        Self { kind, parent, collection: name_of(kind, parent), above }
+    }
+}
+
 impl Store {
+    /// Finds the object that is meant: by its handle, or the only one that there is.
     pub(super) fn wanted(&self, work: &Work, handle: Option<&str>) -> Result<u64, Response> {
         let found = match handle {
             Some(handle) => self.find(&work.collection, work.kind, work.above.as_deref(), handle),
@@ -166,13 +174,6 @@ impl Store {
             return Err(Response::declared(400, refusal));
         }
         let handle = self.handle_at(&work.collection, work.kind, number);
-        if let (Some(above), Some(parent), Some(refusal)) = (work.parent, &work.above, &work.kind.server.held) {
-            let collection = name_of(above, None);
-            let above = self.find(&collection, above, None, parent).map(|number| self.row(&collection, number));
-            if above.is_some_and(|row| row.object.values().any(|value| mentions(value, &handle))) {
-                return Err(Response::declared(400, refusal));
-            }
-        }
         self.check_unused(work.kind, &handle, request)?;
         let object = self.row(&work.collection, number).object.clone();
         self.remove(&work.collection, number);

@@ -94,7 +94,7 @@ fn doors_of(field: &Field) -> impl Iterator<Item = (Door<'_>, Operation<'_>)> {
     let also = &field.server.also;
     let lists = also.iter().filter_map(|also| Some((also.list.as_ref()?, &also.only)));
     let lists = lists.map(|(list, only)| (list.into(), Operation::List(list, only)));
-    let gets = field.server.get.iter().chain(also.iter().filter_map(|also| also.get.as_ref()));
+    let gets = also.iter().filter_map(|also| also.get.as_ref());
     let calls = elements::calls(field).map(move |call| (call.into(), Operation::Elements(field)));
     lists.chain(gets.map(|get| (get.into(), Operation::Get))).chain(calls)
 }

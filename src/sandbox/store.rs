@@ -71,11 +71,6 @@ pub(super) fn place(parent: Option<&str>, handle: &str) -> String {
     parent.map_or_else(|| handle.to_owned(), |parent| format!("{parent}/{handle}"))
 }
 
-/// Names the field that holds the handle of a kind's objects.
-pub(super) fn handle_field(kind: &Kind) -> Option<&str> {
-    kind.id.as_deref().or_else(|| kind.keys.as_ref().map(|keys| keys.field.as_str()))
-}
-
 impl Store {
     /// Makes a store without objects.
     #[must_use]
@@ -148,17 +143,9 @@ impl Store {
         }
     }
 
-    /// Finds the handle of the first object of a kind in which a field has a value.
-    #[must_use]
-    pub fn handle_of(&self, kind: &str, field: &str, value: &Value) -> Option<String> {
-        let kind = self.kind(kind)?;
-        let object = self.objects(&name_of(kind, None)).find(|object| object.get(field) == Some(value))?;
-        object.get(handle_field(kind)?)?.as_str().map(str::to_owned)
-    }
-
     /// Adds an object as it is, with a handle.
     pub fn plant(&mut self, kind: &Kind, mut object: Object, moment: &mut Moment) {
-        if let Some(field) = handle_field(kind).and_then(|id| kind.fields.get(id)) {
+        if let Some(field) = kind.id.as_deref().and_then(|id| kind.fields.get(id)) {
             let mut source = Source { domain: &self.domain, moment };
             if let Some(handle) = fill::value(&field.server.fills, &object, &object, &mut source) {
                 object.insert(field.name.clone(), handle);
@@ -172,7 +159,7 @@ impl Store {
         for kind in self.registry.iter().filter(|kind| kind.create.is_none()) {
             for name in kind.keys.iter().flat_map(|keys| &keys.values) {
                 let collection = name_of(kind, None);
-                if let (None, Some(field)) = (self.find(&collection, kind, None, name), handle_field(kind)) {
+                if let (None, Some(field)) = (self.find(&collection, kind, None, name), kind.id.as_deref()) {
                     self.insert(&collection, None, std::iter::once((field.to_owned(), json!(name))).collect());
                 }
             }
@@ -193,7 +180,7 @@ impl Store {
         let mut names = collection.split('/');
         let kind = self.kind(names.next()?)?;
         let kind = names.try_fold(kind, |kind, name| children_of(kind).find(|child| child.name == name))?;
-        handle_field(kind)
+        kind.id.as_deref()
     }
 
     pub(super) fn insert(&mut self, collection: &str, parent: Option<String>, object: Object) -> u64 {
@@ -214,7 +201,7 @@ impl Store {
     }
 
     pub(super) fn handle_at(&self, collection: &str, kind: &Kind, number: u64) -> String {
-        let handle = handle_field(kind).and_then(|id| self.row(collection, number).object.get(id));
+        let handle = kind.id.as_deref().and_then(|id| self.row(collection, number).object.get(id));
         handle.and_then(Value::as_str).unwrap_or_default().to_owned()
     }
 

@@ -27,14 +27,11 @@ pub struct ServerKind {
     /// Fields that together no two objects share; a create is refused with status 409.
     #[serde(default)]
     pub unique: Vec<Unique>,
-    /// Query parameters of the list that pick objects, each with the field that it looks at; several
-    /// values, also separated by commas, mean any of them.
+    /// Query parameters of the list that pick objects, each with the field that it looks at, or the member of
+    /// all elements of a list (`/list/[]/member`); several values, also separated by commas, mean any of them.
+    /// In `*field*` a text is searched, in any case.
     #[serde(default)]
     pub filters: BTreeMap<String, String>,
-    /// Query parameters of the list that pick objects, each with the field whose text holds what is
-    /// searched, in any case.
-    #[serde(default)]
-    pub searches: BTreeMap<String, String>,
     /// How operations are answered that are answered in another way than most.
     #[serde(default)]
     pub answers: Answers,
@@ -62,24 +59,18 @@ pub struct ServerKind {
     /// variable is the parent's handle.
     #[serde(default)]
     pub children: Vec<Kind>,
-    /// A child can't be deleted while its parent names it; with this refusal, status 400.
-    #[serde(default)]
-    pub held: Option<Refusal>,
     /// How an object is replaced whole, beside its update.
     #[serde(default)]
     pub replace: Option<Endpoint>,
     /// Operations beside the five of every kind.
     #[serde(default)]
     pub actions: Vec<Action>,
-    /// The kind whose endpoints serve this one too; the objects of both are kept together.
-    #[serde(default)]
-    pub served_by: Option<String>,
     /// Objects that are not taken, by a create or an update.
     #[serde(default)]
     pub refused: Vec<Refused>,
     /// What the parent must have, for a child to be made below it and for its seed to be planted.
     #[serde(default)]
-    pub below: Option<Needs>,
+    pub needs: Option<Needs>,
     /// What the parent gets when a child is made below it; the first case that fits counts.
     #[serde(default)]
     pub sets_above: BTreeMap<String, Vec<Fill>>,
@@ -99,6 +90,9 @@ pub struct ServerKind {
     /// Pages leave out their number and the total where they are 0.
     #[serde(default)]
     pub hides_zeros: bool,
+    /// The kind whose endpoints serve this one too: the one that has it as a case of its `variants`.
+    #[serde(skip)]
+    pub served_by: Option<String>,
 }
 
 /// Answers that are not like most.
@@ -108,9 +102,6 @@ pub struct Answers {
     /// To a create, or to added elements; 201 with the object without it.
     #[serde(default)]
     pub create: Reply,
-    /// To an update, or to changed elements; 200 with the object without it.
-    #[serde(default)]
-    pub update: Reply,
     /// To a delete, or to removed elements; 204 without it.
     #[serde(default)]
     pub delete: Reply,
@@ -177,14 +168,15 @@ pub struct Refused {
     pub message: String,
 }
 
-/// The objects of a kind that name an object in a field.
+/// The objects of a kind that name an object, so that it can't be deleted.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UsedBy {
     /// The kind.
     pub kind: String,
-    /// Its field.
-    pub field: String,
+    /// Its field; any without it.
+    #[serde(default)]
+    pub field: Option<String>,
     /// A query parameter; where it is `true` the object is deleted all the same.
     #[serde(default)]
     pub unless: Option<String>,
