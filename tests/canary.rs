@@ -12,7 +12,12 @@ use std::process::{Command, Stdio};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use secrecy::ExposeSecret;
+use serde_json::{Map, Value};
+use tenantctl::kinds::Registry;
+use tenantctl::kinds::kind::{Field, Fields};
 use tenantctl::sandbox::{self, Options};
+
+use crate::support::samples::with_all_fields;
 
 /// A secret with a text that stands nowhere else.
 #[derive(Clone)]
@@ -460,5 +465,75 @@ async fn credentials_are_shown_neither_when_they_are_taken_nor_when_they_are_not
             assert_eq!(code, if is_trusted { expected } else { 1 }, "{arguments:?}: {text}");
         }
     }
+    watch.finish();
+}
+
+/// Puts a text into all secret fields of a value, and tells how many there were.
+fn plant(fields: &Fields, object: &mut Map<String, Value>, text: &str) -> usize {
+    fn within(field: &Field, value: &mut Value, is_secret: bool, text: &str) -> usize {
+        let is_secret = is_secret || field.secret;
+        match value {
+            Value::String(found) if is_secret && field.format.is_none() && field.one_of.is_empty() => {
+                text.clone_into(found);
+                1
+            }
+            Value::Object(members) => {
+                let inside = |(name, value): (&String, &mut Value)| match field.member(name) {
+                    Some(member) => within(member, value, is_secret, text),
+                    None if is_secret => within(field, value, true, text),
+                    None => 0,
+                };
+                members.iter_mut().map(inside).sum()
+            }
+            Value::Array(items) => {
+                let item = field.items.as_deref();
+                items.iter_mut().map(|value| item.map_or(0, |item| within(item, value, is_secret, text))).sum()
+            }
+            _ => 0,
+        }
+    }
+    let inside =
+        |(name, value): (&String, &mut Value)| fields.get(name).map_or(0, |field| within(field, value, false, text));
+    object.iter_mut().map(inside).sum()
+}
+
+#[test]
+fn no_secret_field_of_any_kind_is_shown_or_exported() {
+    let mut watch = Watch::new(canaries());
+    watch.write("tenantctl.yaml", "version: 1\ndefinitions: tenant.yaml\nenvironments: { dev: { tenant: sandbox } }\n");
+    let [first, second] = [watch.canaries[4].value.clone(), watch.canaries[7].value.clone()];
+    let mut planted = 0;
+    for kind in Registry::builtin() {
+        let mut kinds = with_all_fields(kind);
+        let mut tenants = Vec::new();
+        for text in [&first, &second] {
+            let mut count = 0;
+            for object in kinds.get_mut(kind.name.as_str()).unwrap() {
+                let fields = kind.of(object).fields.clone();
+                count += plant(&fields, object, text);
+            }
+            planted += count;
+            tenants.push((serde_json::to_string_pretty(&kinds).unwrap(), count));
+        }
+        if tenants[0].1 == 0 {
+            continue;
+        }
+        for (text, _) in &tenants {
+            watch.write("tenant.yaml", text);
+            for arguments in [
+                &["plan", "-vvv", "--rotate", "*"][..],
+                &["plan", "--format", "json"],
+                &["plan", "--format", "markdown"],
+                &["apply", "--yes", "--rotate", "*", "-vvv"],
+            ] {
+                let (code, text) = watch.run(arguments);
+                assert_eq!(code, 0, "{} {arguments:?}: {text}", kind.name);
+            }
+        }
+        let (code, text) = watch.run(&["export", "--out", "out", "--force", "-vvv"]);
+        assert_eq!(code, 0, "{text}");
+        assert_eq!(watch.run(&["sandbox", "reset"]).0, 0);
+    }
+    assert!(planted > 60, "secrets are planted in many fields: {planted}");
     watch.finish();
 }

@@ -6,6 +6,7 @@ mod architecture;
 mod canary;
 mod config;
 mod docs;
+mod examples;
 mod export;
 mod laws;
 mod lifecycle;

@@ -163,11 +163,11 @@ impl Client {
     /// # Errors
     /// Any answer that is no success, or a failure to reach the API; its cause says what it means.
     pub async fn send(&self, call: &Call) -> Result<Answer, Failure> {
-        self.send_after(call, "", self.rounds()).await
+        self.send_after(call, self.rounds()).await
     }
 
-    /// Makes a call that counts against a limit of its own, after a chain of others.
-    pub(crate) async fn send_after(&self, call: &Call, bucket: &str, after: usize) -> Result<Answer, Failure> {
+    /// Makes a call after a chain of others.
+    pub(crate) async fn send_after(&self, call: &Call, after: usize) -> Result<Answer, Failure> {
         let name = format!("{call:?}");
         let text = call.body.as_ref().map(|body| serde_json::to_vec(body).expect("a JSON map has text"));
         let content = || Ok(text.clone().map_or(Content::Nothing, Content::Json));
@@ -180,7 +180,7 @@ impl Client {
             content: &content,
             bearer: None,
             repeat: if call.method == Method::Post { Repeat::IfNotDone } else { Repeat::Always },
-            bucket,
+            bucket: call.bucket.as_deref().unwrap_or_default(),
             after,
         };
         let Answered { status, body } = self.signed(request).await?;

@@ -279,3 +279,88 @@ async fn a_certificate_is_refused_unless_somebody_vouches_for_it() {
         "it is trusted now"
     );
 }
+
+/// Plays a tenant of two roles, of connections of both kinds, and of one email template.
+fn with_lists(asked: &Asked) -> Reply {
+    let page = |items: &str, values: Value| json!({"start": 0, "limit": 100, "total": 2, items: values});
+    Reply::Json(
+        200,
+        match asked.line.as_str() {
+            "GET /api/v2/roles" => {
+                page("roles", json!([{"id": "r1", "name": "Clerk"}, {"id": "r2", "name": "Auditor"}]))
+            }
+            "GET /api/v2/roles/r1/permissions" | "GET /api/v2/roles/r2/permissions" => {
+                let permission = |name: &str| json!({"permission_name": name, "resource_server_identifier": "api", "resource_server_name": "API"});
+                page("permissions", json!([permission("read"), permission("write")]))
+            }
+            "GET /api/v2/connections" => json!({"connections": [
+                {"id": "con_1", "name": "users", "strategy": "auth0"}, {"id": "con_2", "name": "okta", "strategy": "oidc"},
+            ]}),
+            "GET /api/v2/connections/con_1/clients" => json!({"clients": [{"client_id": "c1"}, {"client_id": "c2"}]}),
+            "GET /api/v2/email-templates/verify_email" => json!({"template": "verify_email", "body": "<p>"}),
+            line if line.contains("/email-templates/") => return Reply::Json(404, json!({"statusCode": 404})),
+            other => panic!("{other}"),
+        },
+    )
+}
+
+/// What a definition of one kind needs.
+fn needs_of(kind_name: &str, value: &Value) -> Needs {
+    let value = value.as_object().unwrap().clone();
+    let address = crate::tenant::Address::of(kind(kind_name), &value);
+    let object = crate::tenant::Object { address, id: None, value, provenance: crate::tenant::Provenance::default() };
+    let kinds = std::collections::BTreeMap::from([(kind_name.to_owned(), vec![object])]);
+    Needs::of(&Tenant { kinds, ..Tenant::default() }, &[])
+}
+
+#[tokio::test]
+async fn lists_below_objects_are_read_where_a_definition_has_them() {
+    let server = Server::start(|_, asked| with_lists(asked));
+    let needs = needs_of("roles", &json!({"name": "Clerk", "permissions": []}));
+    let found = server.client().await.fetch(&[kind("roles")], &needs).await.unwrap();
+    let [clerk, auditor] = found.objects("roles") else { panic!("two roles") };
+    let permission = |name: &str| json!({"permission_name": name, "resource_server_identifier": "api"});
+    let declared = clerk.value["permissions"].as_array().unwrap().iter().map(|element| {
+        json!({"permission_name": element["permission_name"], "resource_server_identifier": element["resource_server_identifier"]})
+    });
+    assert_eq!(declared.collect::<Vec<_>>(), [permission("read"), permission("write")]);
+    assert_eq!(auditor.value.get("permissions"), None);
+    assert_eq!(server.lines(), ["GET /roles", "GET /roles/r1/permissions"]);
+}
+
+#[tokio::test]
+async fn a_list_that_two_kinds_share_is_read_once() {
+    let server = Server::start(|_, asked| with_lists(asked));
+    let needs = needs_of("databases", &json!({"name": "users", "enabled_clients": []}));
+    let kinds = [kind("connections"), kind("databases")];
+    let found = server.client().await.fetch(&kinds, &needs).await.unwrap();
+    assert_eq!(found.objects("connections")[0].address.to_string(), "connections/okta");
+    assert_eq!(found.objects("databases")[0].value["enabled_clients"], json!(["c1", "c2"]));
+    let lists = ["GET /connections", "GET /connections/con_1/clients"];
+    assert_eq!(server.lines(), lists);
+}
+
+#[tokio::test]
+async fn what_has_a_fixed_name_is_read_by_it_and_404_says_that_it_is_not_set() {
+    let server = Server::start(|_, asked| with_lists(asked));
+    let found = server.client().await.fetch(&[kind("emailTemplates")], &Needs::default()).await.unwrap();
+    let addresses: Vec<String> = found.objects("emailTemplates").iter().map(|it| it.address.to_string()).collect();
+    assert_eq!(addresses, ["emailTemplates/verify_email"]);
+    assert!(!found.unreadable.contains_key("emailTemplates"));
+}
+
+#[tokio::test]
+async fn a_list_below_an_object_that_may_not_be_read_forbids_a_plan_and_is_told_by_an_export() {
+    let server = Server::start(|_, asked| match asked.line.as_str() {
+        "GET /api/v2/roles/r1/permissions" => Reply::Json(403, json!({"statusCode": 403, "message": "Not here"})),
+        _ => with_lists(asked),
+    });
+    let client = server.client().await;
+    let needs = needs_of("roles", &json!({"name": "Clerk", "permissions": []}));
+    let planned = client.fetch(&[kind("roles")], &needs).await.unwrap();
+    assert!(planned.unreadable["roles"].starts_with("permissions: "), "{:?}", planned.unreadable);
+    let exported = client.fetch(&[kind("roles")], &Needs::everything()).await.unwrap();
+    assert_eq!(exported.objects("roles").len(), 2);
+    assert_eq!(exported.objects("roles")[1].value["permissions"].as_array().map(Vec::len), Some(2));
+    assert!(exported.unreadable.contains_key("roles.permissions"), "{:?}", exported.unreadable);
+}

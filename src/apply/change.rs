@@ -9,35 +9,34 @@
 //!                                                       -> not found: POST once more, look up again
 //! ```
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::Job;
 use crate::api::failure::{Cause, Failure};
 use crate::api::{Answer, Client};
 use crate::error::Error;
-use crate::kinds::kind::{Condition, Kind, List, Method, Paging, Wait};
-use crate::plan::call::{Call, LookedUp, encoded};
+use crate::kinds::kind::{Kind, Method};
+use crate::plan::call::{Call, encoded};
 use crate::plan::{Action, Change};
 use crate::tenant::needs::Needs;
-use crate::tenant::{Address, canon, fill};
+use crate::tenant::{Address, canon};
 
-const FIRST_LOOK: Duration = Duration::from_secs(1);
-const LONGEST_LOOK: Duration = Duration::from_secs(8);
+pub(super) const FIRST_LOOK: Duration = Duration::from_secs(1);
 
 /// A change that is being carried out.
 pub(super) struct Work<'a> {
-    client: &'a Client,
+    pub(super) client: &'a Client,
     interrupt: watch::Receiver<bool>,
     lag: Duration,
-    kind: &'a Kind,
+    pub(super) kind: &'a Kind,
     change: &'a Change,
     /// Handles (and for kinds without, addresses) that were there before: none of them is ours.
     before: HashSet<String>,
-    chain: usize,
+    pub(super) chain: usize,
     wrote: bool,
 }
 
@@ -95,7 +94,7 @@ impl<'a> Work<'a> {
         if let Some(wait) = &call.wait {
             self.wait_for(&call, wait, &wait.until, id.as_deref()).await?;
         }
-        let mut answer = self.send(&call).await;
+        let mut answer = self.send_to_known(&call).await;
         if let (Err(failure), Method::Post) = (&answer, call.method)
             && failure.cause == Cause::Unknown
         {
@@ -127,74 +126,20 @@ impl<'a> Work<'a> {
         Ok(Call { path: call.path.replace("{id}", &encoded(id)), ..call.clone() })
     }
 
-    /// Reads the values of a body that are in lists of the API.
-    async fn looked_up(&mut self, mut call: Call) -> Result<Call, Error> {
-        for LookedUp { owner: at, name, lookup } in std::mem::take(&mut call.lookups) {
-            let owner = call.body.as_ref().and_then(|body| body.pointer(&at)?.as_object()).cloned();
-            let owner = owner.unwrap_or_default();
-            let text = |name: &str| owner.get(name)?.as_str().map(encoded);
-            let list = List {
-                path: fill(&lookup.path, text),
-                items: lookup.items.clone(),
-                paging: vec![Paging::Page],
-                size: 50,
-                query: BTreeMap::new(),
-                totals: false,
-                only: Condition::default(),
-                except: None,
-                scopes: lookup.scopes.clone(),
-                bucket: None,
-            };
-            let after = self.chain;
-            self.chain += 1;
-            let found = self.client.read_list(&list, None, None, after).await?;
-            let is_it = |item: &&Map<String, Value>| {
-                lookup.fits.iter().all(|(theirs, ours)| item.get(theirs) == owner.get(ours))
-            };
-            let value =
-                found.iter().find(is_it).and_then(|item| item.get(&lookup.value)).cloned().ok_or_else(|| {
-                    let wanted = lookup.fits.values().filter_map(|ours| Some(format!("{ours} {}", owner.get(ours)?)));
-                    Error::new(format!("{call:?}: {} has no {}", list.path, wanted.collect::<Vec<_>>().join(", ")))
-                })?;
-            if let Some(owner) = call.body.as_mut().and_then(|body| body.pointer_mut(&at)?.as_object_mut()) {
-                owner.insert(name, value);
-            }
-        }
-        Ok(call)
-    }
-
-    /// Waits until the live object is what a call needs it to be before, or makes of it.
-    async fn wait_for(&mut self, call: &Call, wait: &Wait, until: &Condition, id: Option<&str>) -> Result<(), Error> {
-        let (mut left, mut pause) = (Duration::from_secs(wait.seconds), FIRST_LOOK);
-        let get = self.kind.get.as_ref();
-        let get = get.ok_or_else(|| Error::new(format!("{call:?}: it can't be seen whether the object is ready")))?;
+    /// Sends a call about an object. One that was just made may not be known everywhere yet.
+    async fn send_to_known(&mut self, call: &Call) -> Result<Answer, Failure> {
+        let is_made = matches!(self.change.action, Action::Create | Action::Replace);
+        let (mut left, mut pause) = (self.lag, FIRST_LOOK);
         loop {
-            let after = self.chain;
-            self.chain += 1;
-            match self.client.read_one(get, id, after).await {
-                Ok(live) if until.fits(&live) => return Ok(()),
-                Ok(live) if wait.unless.fits(&live) => {
-                    let errors =
-                        live.get("errors").filter(|errors| errors.as_array().is_some_and(|all| !all.is_empty()));
-                    let why = errors.map_or_else(String::new, |errors| format!(": {errors}"));
-                    return Err(Error::new(format!("{call:?}: {}{why}", said(&wait.unless))));
-                }
-                Ok(_) if left.is_zero() => {
-                    let message = format!("{call:?}: after {} s not yet: {}", wait.seconds, said(until));
-                    return Err(Error::new(message).hint("apply again: it goes on from there"));
-                }
-                Ok(_) => {}
-                // A read may lag behind the create.
-                Err(failure) if failure.status == Some(404) && !left.is_zero() => {}
-                Err(failure) => return Err(failure.into()),
-            }
-            if self.is_interrupted() {
-                return Err(Error::new(format!("{call:?}: interrupted while waiting for: {}", said(until))));
+            let answer = self.send(call).await;
+            let is_unknown = answer.as_ref().is_err_and(|failure| failure.status == Some(404));
+            if !is_unknown || !is_made || call.method == Method::Delete || left.is_zero() || self.is_interrupted() {
+                return answer;
             }
             let time = pause.min(left);
             self.client.clock().wait(time).await;
             left -= time;
-            pause = (pause * 2).min(LONGEST_LOOK);
+            pause *= 2;
         }
     }
 
@@ -226,21 +171,12 @@ impl<'a> Work<'a> {
     async fn send(&mut self, call: &Call) -> Result<Answer, Failure> {
         let after = self.chain;
         self.chain += 1;
-        let answer = self.client.send_after(call, self.bucket(call), after).await;
+        let answer = self.client.send_after(call, after).await;
         self.wrote |= match &answer {
             Ok(_) => true,
             Err(failure) => failure.cause == Cause::Unknown,
         };
         answer
-    }
-
-    /// Gives the rate limit that a call counts against.
-    fn bucket(&self, call: &Call) -> &'a str {
-        let own = [&self.kind.create, &self.kind.update, &self.kind.delete].into_iter().flatten();
-        own.filter(|endpoint| endpoint.method == call.method)
-            .find(|endpoint| call.path.starts_with(endpoint.path.split('{').next().unwrap_or_default()))
-            .and_then(|endpoint| endpoint.bucket.as_deref())
-            .unwrap_or_default()
     }
 
     /// Makes an object, once.
@@ -318,20 +254,9 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn is_interrupted(&self) -> bool {
+    pub(super) fn is_interrupted(&self) -> bool {
         *self.interrupt.borrow()
     }
-}
-
-/// Says a condition in words: `status is built`.
-fn said(condition: &Condition) -> String {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let words = condition.0.iter().map(|(name, wanted)| {
-        let values: Vec<String> = wanted.values.iter().map(text).collect();
-        let is = if wanted.not { "is not" } else { "is" };
-        format!("{} {is} {}", name.trim_start_matches('/'), values.join(" or "))
-    });
-    words.collect::<Vec<_>>().join(", ")
 }
 
 /// Says that it is not known whether an object was made.

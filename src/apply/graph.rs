@@ -110,6 +110,7 @@ mod tests {
             action: Action::Create,
             id: None,
             fields: Vec::new(),
+            again: Vec::new(),
             requires: requires.iter().map(|name| format!("k/{name}")).collect(),
         }
     }

@@ -11,6 +11,7 @@
 mod change;
 mod graph;
 mod read_back;
+mod ready;
 
 use std::time::Duration;
 
@@ -228,5 +229,7 @@ impl<E: FnMut(Event)> Report<'_, E> {
     }
 }
 
+#[cfg(test)]
+mod ready_tests;
 #[cfg(test)]
 mod tests;

@@ -98,13 +98,13 @@ fn tenant(line: &'static str, trouble: Vec<(usize, Trouble)>, lag: usize) -> (Se
     (server, store)
 }
 
-fn change(address: &str, action: Action, id: Option<&str>, requires: &[&str]) -> Change {
+pub(super) fn change(address: &str, action: Action, id: Option<&str>, requires: &[&str]) -> Change {
     let Address { kind, name } = Address::parse(address);
     let requires = requires.iter().map(|text| (*text).to_owned()).collect();
-    Change { kind, name, action, id: id.map(str::to_owned), fields: Vec::new(), requires }
+    Change { kind, name, action, id: id.map(str::to_owned), fields: Vec::new(), again: Vec::new(), requires }
 }
 
-fn plan(changes: Vec<Change>) -> Plan {
+pub(super) fn plan(changes: Vec<Change>) -> Plan {
     Plan {
         format_version: FORMAT_VERSION.to_owned(),
         tool_version: String::new(),
@@ -160,7 +160,7 @@ async fn applied(server: &Server, plan: &Plan, live: &Tenant, interrupt: bool) -
     applied_by(calls, server, plan, live, interrupt).await
 }
 
-async fn applied_by(
+pub(super) async fn applied_by(
     calls: impl Fn(&Kind, &Change, Option<&Object>, Option<&Object>, &Names) -> Result<Vec<Call>, Problem>,
     server: &Server,
     plan: &Plan,
@@ -178,7 +178,7 @@ async fn applied_by(
     (outcome, events)
 }
 
-fn errors(outcome: &Outcome) -> Vec<String> {
+pub(super) fn errors(outcome: &Outcome) -> Vec<String> {
     outcome.failed.iter().map(|(address, _, error)| format!("{address}: {error}")).collect()
 }
 

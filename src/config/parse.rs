@@ -171,12 +171,13 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Gives the kind with the fields that a value of the object brings.
+    /// Gives the kind with the fields that a value of the object brings; where its objects are another
+    /// kind's, the kind itself, which says that they are not managed there.
     fn variant<'k>(kind: &'k Kind, entries: &[Entry]) -> &'k Kind {
         let by = kind.variants.as_ref().map(|variants| variants.by.as_str());
         let deciding = entries.iter().filter(|entry| Some(entry.key.as_str()) == by);
         let known = deciding.filter_map(|entry| Some((entry.key.clone(), Value::from(entry.value.as_text()?))));
-        kind.of(&known.collect())
+        Some(kind.of(&known.collect())).filter(|variant| variant.name == kind.name).unwrap_or(kind)
     }
 
     fn object(&mut self, kind: &Kind, node: &Node) -> Option<Object> {

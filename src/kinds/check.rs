@@ -18,9 +18,15 @@ use crate::text::{escape, unescape};
 /// Checks an object. With `strict`, an unknown field is an error.
 #[must_use]
 pub fn check(kind: &Kind, object: &Object, strict: bool) -> Problems {
-    let unmanaged = kind.unmanaged.iter().filter(|objects| objects.when.fits(&object.value));
-    let kind = kind.of(&object.value);
     let mut checker = Checker { object, strict, problems: Problems::default() };
+    for Unmanaged { when, because } in kind.unmanaged.iter().filter(|objects| objects.when.fits(&object.value)) {
+        let field = when.0.keys().next().map_or_else(String::new, |name| format!("/{}", escape(name)));
+        checker.error(&field, format!("is not managed here: {because}"), None);
+    }
+    if checker.problems.has_errors() {
+        return checker.problems;
+    }
+    let kind = kind.of(&object.value);
     let identity: Vec<&str> = kind.identity.iter().flat_map(|way| &way.fields).map(String::as_str).collect();
     let is_needed = |field: &Field| {
         field.required && !kind.singleton && (object.id.is_none() || identity.contains(&field.name.as_str()))
@@ -28,10 +34,6 @@ pub fn check(kind: &Kind, object: &Object, strict: bool) -> Problems {
     checker.members(&kind.fields, &object.value, "", false, &is_needed);
     for rule in &kind.rules {
         checker.rule(rule);
-    }
-    for Unmanaged { when, because } in unmanaged {
-        let field = when.0.keys().next().map_or_else(String::new, |name| format!("/{}", escape(name)));
-        checker.error(&field, format!("is not managed here: {because}"), None);
     }
     let has_identity = kind.singleton || kind.identity.is_empty() || identity_of(kind, &object.value).is_some();
     if !has_identity && !checker.problems.has_errors() {

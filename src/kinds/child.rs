@@ -53,6 +53,9 @@ pub struct ChildCall {
     /// The most elements of one call.
     #[serde(default)]
     pub most: Option<usize>,
+    /// The rate limit that it counts against, if it has one of its own.
+    #[serde(default)]
+    pub bucket: Option<String>,
     /// Any one of these scopes is enough.
     pub scopes: Vec<String>,
 }

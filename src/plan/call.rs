@@ -8,15 +8,15 @@ use std::fmt::{self, Write};
 
 use serde_json::{Map, Value};
 
-use super::diff::{Along, merged_set, on_wire, without_nulls};
-use super::displaced::{Displaced, displaced};
+use super::body::{body, top};
 use super::elements::Elements;
-use super::{Action, Change, Op};
+use super::sets::Along;
+use super::{Action, Change};
 use crate::error::Problem;
-use crate::kinds::kind::{Endpoint, Field, Fields, Kind, Lookup, Method, Type, Wait, at};
+use crate::kinds::kind::{Endpoint, Field, Fields, Kind, Lookup, Method, Wait, at};
 use crate::tenant::names::Names;
 use crate::tenant::{Object, fill};
-use crate::text::{escape, unescape};
+use crate::text::escape;
 
 /// One request to the Management API. Its body may hold secrets; Debug does not show it.
 #[derive(Clone, PartialEq)]
@@ -33,6 +33,8 @@ pub struct Call {
     pub spare: Option<Value>,
     /// Any one of these scopes is enough.
     pub scopes: Vec<String>,
+    /// The rate limit that it counts against, if it has one of its own.
+    pub bucket: Option<String>,
     /// Values of the body that are read right before.
     pub lookups: Vec<LookedUp>,
     /// What the live object must be before.
@@ -57,7 +59,7 @@ impl Call {
     #[must_use]
     pub fn new(method: Method, path: impl Into<String>, body: Option<Value>) -> Self {
         let (path, scopes, lookups) = (path.into(), Vec::new(), Vec::new());
-        Self { method, path, body, spare: None, scopes, lookups, wait: None, shown_by: None }
+        Self { method, path, body, spare: None, scopes, bucket: None, lookups, wait: None, shown_by: None }
     }
 }
 
@@ -111,7 +113,7 @@ pub fn calls(
     for (field, child) in kind.children() {
         calls.extend(Elements { kind, field, child, change, names, id }.calls(desired, live)?);
     }
-    let own = kind.fields.iter().filter_map(|field| own_call(field, change, desired, live, !calls.is_empty()));
+    let own = kind.fields.iter().filter_map(|field| own_call(field, change, desired, live));
     let own: Vec<Call> = own.map(|call| Call { path: path(&call.path, id), ..call }).collect();
     calls.extend(own);
     Ok(calls)
@@ -135,7 +137,7 @@ fn endpoint(
     let endpoint =
         endpoint.ok_or_else(|| Problem::error(format!("the API has no such operation for {}", change.address())))?;
     let call = Call::new(endpoint.method, path(&endpoint.path, id), body);
-    Ok(Call { scopes: endpoint.scopes.clone(), ..call })
+    Ok(Call { scopes: endpoint.scopes.clone(), bucket: endpoint.bucket.clone(), ..call })
 }
 
 fn path(pattern: &str, id: Option<&str>) -> String {
@@ -231,69 +233,26 @@ fn lookups(fields: &Fields, body: &Value) -> Vec<LookedUp> {
     found
 }
 
-/// Gives the body of a create or an update: the top-level fields that the edits touch.
-fn body(
-    kind: &Kind,
-    change: &Change,
-    desired: &Object,
-    live: Option<&Object>,
-    along: Along,
-    is_wanted: impl Fn(&Field) -> bool,
-) -> Result<Map<String, Value>, Problem> {
-    let mut body = Map::new();
-    let displaced = live.map_or_else(Vec::new, |live| displaced(kind, &desired.value, &live.value));
-    // What is made is sent whole; of what is there, the fields that the edits touch.
-    let names: Vec<String> = match live {
-        None => desired.value.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone()).collect(),
-        Some(_) => change.fields.iter().map(|edit| top(&edit.path)).collect(),
+/// Names the fields that a change undoes and brings about again.
+#[must_use]
+pub fn made_again(kind: &Kind, change: &Change, desired: &Object) -> Vec<String> {
+    let is_again = |field: &&Field| {
+        let call = field.call.as_ref().filter(|call| call.again);
+        let is_wanted = call.is_some_and(|call| desired.value.get(&field.name) == call.value.as_ref());
+        is_wanted && !change.fields.iter().any(|edit| top(&edit.path) == field.name)
     };
-    for name in names {
-        let Some(field) = kind.fields.get(&name) else {
-            body.insert(name.clone(), desired.value.get(&name).cloned().unwrap_or_default());
-            continue;
-        };
-        if !is_wanted(field) || body.contains_key(&name) {
-            continue;
-        }
-        let at = format!("/{}", escape(&name));
-        let live = live.and_then(|live| live.value.get(&name));
-        let sender = Sender { change, desired, along, displaced: &displaced };
-        let value = sender.value(field, &at, desired.value.get(&name), live)?;
-        let name = match (&field.convert, &field.clear_as) {
-            (Some(convert), _) => convert.wire.clone(),
-            (_, Some(old)) if value.is_null() => old.clone(),
-            _ => name,
-        };
-        body.insert(name, value);
-    }
-    for field in kind.fields.iter().filter(|field| field.filled && live.is_none() && is_wanted(field)) {
-        if let (Some(default), false) = (&field.default, body.contains_key(&field.name)) {
-            body.insert(field.name.clone(), default.clone());
-        }
-    }
-    for field in &kind.fields {
-        let is_lost = field.lost_with.as_ref().is_some_and(|other| body.contains_key(other));
-        let found = live.and_then(|live| live.value.get(&field.name));
-        if let (true, false, Some(value)) = (is_lost, body.contains_key(&field.name), found) {
-            body.insert(field.name.clone(), value.clone());
-        }
-    }
-    Ok(body)
+    kind.fields.iter().filter(is_again).map(|field| field.name.clone()).collect()
 }
 
-/// Gives the first part of a pointer, unescaped.
-fn top(pointer: &str) -> String {
-    unescape(pointer.trim_start_matches('/').split('/').next().unwrap_or_default())
-}
-
-/// The call that writes a field which has one of its own, where the change needs it. `is_written`
-/// says that the change makes other calls before.
-fn own_call(field: &Field, change: &Change, desired: &Object, live: Option<&Object>, is_written: bool) -> Option<Call> {
+/// The call that writes a field which has one of its own, where the change needs it.
+fn own_call(field: &Field, change: &Change, desired: &Object, live: Option<&Object>) -> Option<Call> {
     let call = field.call.as_ref()?;
-    let edit = change.fields.iter().find(|edit| top(&edit.path) == field.name);
-    let is_made_again = call.again && is_written && desired.value.get(&field.name) == call.value.as_ref();
-    if !is_made_again {
-        let after = edit?.after.as_ref();
+    if !change.again.contains(&field.name) {
+        // What is made anew has none of what was there; what has to wait for it comes with a later plan.
+        let is_anew = change.action == Action::Replace && field.until.is_none();
+        let made = is_anew.then(|| desired.value.get(&field.name)).flatten();
+        let edit = || change.fields.iter().find(|edit| top(&edit.path) == field.name)?.after.as_ref();
+        let after = Some(made.or_else(edit)?);
         // An exclusive mark ends here when another object's call makes that one so.
         if call.value.as_ref().is_some_and(|value| after != Some(value))
             || (field.exclusive && after != Some(&Value::Bool(true)))
@@ -313,126 +272,4 @@ fn own_call(field: &Field, change: &Change, desired: &Object, live: Option<&Obje
     let shown_by = call.value.clone().map(|value| (field.name.clone(), value));
     let (scopes, wait) = (call.scopes.clone(), call.wait.clone());
     Some(Call { scopes, wait, shown_by, ..Call::new(call.method, call.path.clone(), body) })
-}
-
-/// Makes the values to send for one change.
-struct Sender<'a> {
-    change: &'a Change,
-    desired: &'a Object,
-    along: Along,
-    displaced: &'a [Displaced],
-}
-
-impl Sender<'_> {
-    fn value(&self, field: &Field, at: &str, desired: Option<&Value>, live: Option<&Value>) -> Result<Value, Problem> {
-        if self.change.fields.iter().any(|edit| edit.path == at && edit.op == Op::Remove) {
-            return Ok(Value::Null);
-        }
-        let desired = desired.unwrap_or(&Value::Null);
-        match (desired, live) {
-            (Value::Object(wanted), Some(Value::Object(live))) if field.merge => self.changed(field, at, wanted, live),
-            (Value::Object(wanted), Some(Value::Object(live))) if !field.fields.is_empty() => {
-                self.whole(field, at, wanted, live)
-            }
-            (Value::Array(wanted), Some(Value::Array(live))) if field.holds == Type::Set => {
-                self.set(field, at, wanted, live)
-            }
-            _ => Ok(on_wire(field, desired).map_or_else(|| without_nulls(desired), Value::from)),
-        }
-    }
-
-    /// Of an object that the API merges: the members that change.
-    fn changed(
-        &self,
-        field: &Field,
-        at: &str,
-        desired: &Map<String, Value>,
-        live: &Map<String, Value>,
-    ) -> Result<Value, Problem> {
-        let mut sent = Map::new();
-        for edit in &self.change.fields {
-            let Some(rest) = edit.path.strip_prefix(at).and_then(|rest| rest.strip_prefix('/')) else { continue };
-            let name = top(rest);
-            if sent.contains_key(&name) {
-                continue;
-            }
-            let at = format!("{at}/{}", escape(&name));
-            let value = match field.member(&name) {
-                Some(member) => self.value(member, &at, desired.get(&name), live.get(&name))?,
-                None => desired.get(&name).cloned().unwrap_or_default(),
-            };
-            sent.insert(name, value);
-        }
-        Ok(Value::Object(sent))
-    }
-
-    /// An object that the API replaces: what the definition says, and the rest as it is.
-    fn whole(
-        &self,
-        field: &Field,
-        at: &str,
-        desired: &Map<String, Value>,
-        live: &Map<String, Value>,
-    ) -> Result<Value, Problem> {
-        let mut sent = Map::new();
-        let is_left_out = |name: &String| {
-            let at = format!("{at}/{}", escape(name));
-            desired.contains_key(name)
-                || field.fields.get(name).is_some_and(|member| member.masked)
-                || self.displaced.iter().any(|displaced| displaced.pointer == at)
-        };
-        for (name, value) in live.iter().filter(|(name, _)| !is_left_out(name)) {
-            sent.extend(self.along.member(Some(field), name, value).map(|value| (name.clone(), value)));
-        }
-        for (name, value) in desired {
-            let at = format!("{at}/{}", escape(name));
-            match field.fields.get(name) {
-                Some(member) if value.is_null() && !member.nullable => {}
-                // What can't change is sent as it is: the API may show it in a form of its own.
-                Some(member) if member.create_only => {
-                    sent.extend(live.get(name).map(|value| (name.clone(), value.clone())));
-                }
-                Some(member) => {
-                    sent.insert(name.clone(), self.value(member, &at, Some(value), live.get(name))?);
-                }
-                None => {
-                    sent.insert(name.clone(), value.clone());
-                }
-            }
-        }
-        let is_kept_in = |member: &Field| {
-            let within = format!("{at}/{}/", escape(&member.name));
-            member.masked && self.desired.provenance.kept.keys().any(|path| path.starts_with(&within))
-        };
-        let kept_in = field.fields.iter().find(|member| sent.contains_key(&member.name) && is_kept_in(member));
-        match hidden(field, &sent, Some(live)).or(kept_in) {
-            None => Ok(Value::Object(sent)),
-            Some(hidden) => Err(self.refusal(at, &hidden.name)),
-        }
-    }
-
-    /// A set that the API replaces: what the definition says, and the rest of each element as it is.
-    fn set(&self, field: &Field, at: &str, desired: &[Value], live: &[Value]) -> Result<Value, Problem> {
-        let elements = merged_set(field, desired, live, self.along);
-        let of_element = |element: &Value| hidden(field.items.as_deref()?, element.as_object()?, None);
-        match elements.iter().find_map(of_element) {
-            None => Ok(Value::Array(elements)),
-            Some(hidden) => Err(self.refusal(at, &hidden.name)),
-        }
-    }
-
-    fn refusal(&self, at: &str, hidden: &str) -> Problem {
-        Problem::error(format!(
-            "{at}/{hidden} would have to be sent along, the API does not show it, and the definition does not have it"
-        ))
-        .at(self.desired.provenance.origin(at))
-    }
-}
-
-/// Finds a secret that an object would lose: one that the API never shows, or shows in another form
-/// only (then it is known whether it is there).
-fn hidden<'f>(field: &'f Field, sent: &Map<String, Value>, live: Option<&Map<String, Value>>) -> Option<&'f Field> {
-    let is_there = |member: &Field| member.write_only || live.is_some_and(|live| live.contains_key(&member.name));
-    let mut secrets = field.fields.iter().filter(|member| member.masked || member.secret && member.write_only);
-    secrets.find(|member| is_there(member) && !sent.contains_key(&member.name))
 }

@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::displaced::displaced;
+use super::secrets::{holds_hidden, holds_secret, is_shown_equal, masked, masked_item};
+use super::sets::{Along, merged_set, set_edit};
 use super::{Edit, Op, SecretState, SetEdit, Source};
 use crate::kinds::kind::{Field, Kind, Type, at};
 use crate::tenant::{Object, canon};
@@ -54,11 +56,8 @@ pub fn difference(kind: &Kind, desired: &Object, live: Option<&Map<String, Value
     walk.found
 }
 
-/// What stands in the place of a secret in a value that is shown.
-const MASKED: &str = "(sensitive)";
-
 /// The depth of what stands in an element of a set.
-const NESTED: usize = 2;
+pub(super) const NESTED: usize = 2;
 
 #[derive(Clone)]
 struct Place {
@@ -317,54 +316,11 @@ impl Walk<'_> {
     }
 }
 
-/// Compares two sets by the keys of their elements.
-#[must_use]
-pub fn set_edit(field: &Field, desired: &[Value], live: &[Value]) -> SetEdit {
-    let item = field.items.as_deref();
-    let find = |items: &[Value], wanted: &Value| {
-        let key = canon::member_key(field, wanted);
-        items.iter().find(|item| canon::member_key(field, item) == key).cloned()
-    };
-    let mut set = SetEdit::default();
-    for wanted in desired {
-        match find(live, wanted) {
-            None => set.added.push(wanted.clone()),
-            Some(live) if says_the_same(item, wanted, &live) => {}
-            Some(live) => {
-                set.changed.push(json!({ "before": live, "after": joined(item, wanted, &live, Along::All) }));
-            }
-        }
-    }
-    set.removed = live.iter().filter(|item| find(desired, item).is_none()).cloned().collect();
-    set
-}
-
-/// Shows an element of a list: secrets in it are not.
-fn masked_item(field: &Field, item: &Value) -> Value {
-    field.items.as_ref().map_or_else(|| item.clone(), |of| masked(of, item))
-}
-
-/// Shows a value: secrets in it are not.
-fn masked(field: &Field, value: &Value) -> Value {
-    match value {
-        Value::Null => Value::Null,
-        _ if field.secret => Value::from(MASKED),
-        Value::Object(members) => {
-            let member = |(name, value): (&String, &Value)| {
-                (name.clone(), field.member(name).map_or_else(|| value.clone(), |member| masked(member, value)))
-            };
-            Value::Object(members.iter().map(member).collect())
-        }
-        Value::Array(items) => items.iter().map(|item| masked_item(field, item)).collect(),
-        other => other.clone(),
-    }
-}
-
 /// Tells whether a value says no more than that nothing is there: what the API takes anyway, or
 /// what is empty. It may leave that out of its answers.
 ///
 /// An empty object within another one can switch something on, such as an addon.
-fn is_nothing(field: &Field, value: &Value, depth: usize) -> bool {
+pub(super) fn is_nothing(field: &Field, value: &Value, depth: usize) -> bool {
     if field.default.as_ref().is_some_and(|default| canon::are_equal(default, value)) {
         return true;
     }
@@ -400,153 +356,4 @@ pub fn without_nulls(value: &Value) -> Value {
         ),
         value => value.clone(),
     }
-}
-
-/// Gives the elements that a set has afterwards: those of the definition, with what it does not say
-/// about them as it is now.
-#[must_use]
-pub fn merged_set(field: &Field, desired: &[Value], live: &[Value], along: Along) -> Vec<Value> {
-    let mut items: Vec<Value> = desired
-        .iter()
-        .map(|item| {
-            let key = canon::member_key(field, item);
-            let live = live.iter().find(|live| canon::member_key(field, live) == key);
-            live.map_or_else(|| item.clone(), |live| joined(field.items.as_deref(), item, live, along))
-        })
-        .collect();
-    canon::sort(field, &mut items);
-    items
-}
-
-/// What of a live value is sent along, where an update replaces what holds it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Along {
-    /// All of it: what is not declared may be newer than the declaration.
-    All,
-    /// What is declared: the API may refuse what it only answers (`x-closed` in the API facts).
-    Declared,
-}
-
-impl Along {
-    /// Gives what is sent along of a member; nothing where it is not.
-    #[must_use]
-    pub fn member(self, owner: Option<&Field>, name: &str, value: &Value) -> Option<Value> {
-        let member = owner.and_then(|owner| owner.fields.get(name));
-        match (self, member) {
-            (Self::Declared, Some(member)) => Some(self.value(member, value)),
-            (Self::Declared, None) if owner.is_some_and(|owner| !owner.fields.is_empty()) => None,
-            _ => Some(value.clone()),
-        }
-    }
-
-    fn value(self, field: &Field, value: &Value) -> Value {
-        match value {
-            Value::Object(map) => Value::Object(
-                map.iter()
-                    .filter_map(|(name, value)| Some((name.clone(), self.member(Some(field), name, value)?)))
-                    .collect(),
-            ),
-            Value::Array(items) => {
-                let item = |item: &Value| field.items.as_ref().map_or_else(|| item.clone(), |of| self.value(of, item));
-                Value::Array(items.iter().map(item).collect())
-            }
-            value => value.clone(),
-        }
-    }
-}
-
-fn joined(field: Option<&Field>, desired: &Value, live: &Value, along: Along) -> Value {
-    match (desired, live) {
-        (Value::Object(desired), Value::Object(live)) => {
-            let mut joined = desired.clone();
-            for (name, value) in live {
-                match joined.get_mut(name) {
-                    Some(inner) => {
-                        let member = field.and_then(|field| field.fields.get(name));
-                        *inner = self::joined(member, inner, value, along);
-                    }
-                    None => joined.extend(along.member(field, name, value).map(|value| (name.clone(), value))),
-                }
-            }
-            Value::Object(joined)
-        }
-        (desired, _) => desired.clone(),
-    }
-}
-
-/// Tells whether a live value agrees with all that the definition says about it.
-fn says_the_same(field: Option<&Field>, desired: &Value, live: &Value) -> bool {
-    match (desired, live) {
-        (Value::Object(desired), Value::Object(live)) if field.is_some_and(|field| !field.fields.is_empty()) => {
-            desired.iter().all(|(name, value)| {
-                let member = field.and_then(|field| field.fields.get(name));
-                match live.get(name) {
-                    Some(_) if member.is_some_and(|member| member.masked) => true,
-                    Some(live) => says_the_same(member, value, live),
-                    None => member.map_or(value.is_null(), |member| {
-                        member.read_only || member.is_hidden() || is_nothing(member, value, NESTED)
-                    }),
-                }
-            })
-        }
-        (desired, live) => canon::are_equal(desired, live),
-    }
-}
-
-/// Compares a secret with what the API shows of it: `None` where it does not show enough.
-fn is_shown_equal(field: &Field, desired: &Value, live: &Value) -> Option<bool> {
-    match (desired, live) {
-        _ if field.masked => None,
-        (Value::Object(desired), Value::Object(live)) => desired
-            .iter()
-            .filter(|(_, value)| !value.is_null())
-            .map(|(name, value)| {
-                let member = field.fields.get(name).unwrap_or(field);
-                live.get(name).and_then(|live| is_shown_equal(member, value, live))
-            })
-            .try_fold(true, |all, one| one.map(|one| all && one)),
-        (Value::Array(desired), Value::Array(live)) if field.holds == Type::Set && !field.key.is_empty() => {
-            let is_keyed = live.iter().all(|item| field.key.iter().all(|name| item.get(name).is_some()));
-            if !is_keyed || desired.iter().any(|item| holds_write_only(field.items.as_deref(), item)) {
-                return None;
-            }
-            Some(desired.len() == live.len() && canon::are_equal(&desired.clone().into(), &live.clone().into()))
-        }
-        (_, Value::String(text)) if is_masked(text) => None,
-        (desired, live) => Some(canon::are_equal(desired, live)),
-    }
-}
-
-/// Tells whether a value has a secret that the API does not show.
-fn holds_hidden(field: &Field, value: &Value) -> bool {
-    let Some(map) = value.as_object() else { return false };
-    map.keys().any(|name| field.fields.get(name).is_some_and(|member| member.secret && member.is_hidden()))
-}
-
-fn holds_write_only(field: Option<&Field>, value: &Value) -> bool {
-    let Some((field, map)) = field.zip(value.as_object()) else { return false };
-    map.keys().any(|name| field.fields.get(name).is_some_and(|member| member.write_only))
-}
-
-/// Tells whether a text is what the API shows in the place of a secret (deploy-cli-format, 7).
-fn is_masked(text: &str) -> bool {
-    text == "_VALUE_NOT_SHOWN_" || (!text.is_empty() && text.chars().all(|character| character == '*'))
-}
-
-/// Tells whether a value has a member that is secret by declaration.
-#[must_use]
-pub fn holds_secret(field: &Field, value: &Value) -> bool {
-    field.secret
-        || match value {
-            Value::Object(map) if field.holds == Type::Map => {
-                field.items.as_ref().is_some_and(|item| map.values().any(|value| holds_secret(item, value)))
-            }
-            Value::Object(map) => {
-                map.iter().any(|(name, value)| field.fields.get(name).is_some_and(|member| holds_secret(member, value)))
-            }
-            Value::Array(items) => {
-                field.items.as_ref().is_some_and(|item| items.iter().any(|value| holds_secret(item, value)))
-            }
-            _ => false,
-        }
 }

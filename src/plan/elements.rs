@@ -6,7 +6,8 @@
 use serde_json::{Map, Value};
 
 use super::call::{Call, encoded, rename, with_ids};
-use super::diff::{self, without_nulls};
+use super::diff::without_nulls;
+use super::sets::set_edit;
 use super::{Action, Change};
 use crate::error::Problem;
 use crate::kinds::kind::{Child, ChildCall, Field, Kind};
@@ -53,7 +54,7 @@ impl Elements<'_> {
             let elements = wanted.iter().map(|element| self.element(element, false));
             return Ok(vec![self.call(put, &elements.collect::<Result<Vec<_>, _>>()?)?]);
         }
-        let set = diff::set_edit(self.field, wanted, elements(live, self.field));
+        let set = set_edit(self.field, wanted, elements(live, self.field));
         let after: Vec<Value> = set.changed.iter().filter_map(|change| change.get("after").cloned()).collect();
         let before: Vec<Value> = set.changed.iter().filter_map(|change| change.get("before").cloned()).collect();
         let mut calls = Vec::new();
@@ -135,7 +136,8 @@ impl Elements<'_> {
             return Err(unknown());
         }
         let body = call.body.as_ref().map(|template| filled(template, elements));
-        Ok(Call { scopes: call.scopes.clone(), ..Call::new(call.method, path, body) })
+        let (scopes, bucket) = (call.scopes.clone(), call.bucket.clone());
+        Ok(Call { scopes, bucket, ..Call::new(call.method, path, body) })
     }
 }
 

@@ -8,6 +8,7 @@
 //!   desired, live -> names -> canon -> scope -> pair -> diff -> policy -> Plan -> call
 //! ```
 
+mod body;
 pub mod call;
 pub mod diff;
 mod displaced;
@@ -20,6 +21,9 @@ pub mod policy;
 pub mod references;
 pub mod saved;
 pub mod scope;
+mod secrets;
+mod sets;
+mod settle;
 
 pub use planner::{Planned, plan, shows};
 
@@ -98,6 +102,9 @@ pub struct Change {
     pub id: Option<String>,
     /// The fields that change, as JSON Patch operations (RFC 6902) on the object.
     pub fields: Vec<Edit>,
+    /// Fields that the change undoes, as deploying is by every other change, and brings about again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub again: Vec<String>,
     /// Addresses of the changes that must be done before.
     pub requires: Vec<String>,
 }

@@ -625,6 +625,7 @@ fn what_is_undone_by_every_write_is_made_again_after_it() {
     let paths =
         |desired: &Value| -> Vec<String> { bodies(&planned(desired, &live)).into_iter().map(|call| call.1).collect() };
     assert_eq!(paths(&desired("// 2", true)), ["/actions/actions/a1", "/actions/actions/a1/deploy"]);
+    assert_eq!(planned(&desired("// 2", true), &live).plan.changes[0].again, ["deployed"]);
     assert_eq!(paths(&desired("// 1", true)), [""; 0]);
     let back = planned(&desired("// 1", false), &live).plan;
     assert!(back.is_empty());

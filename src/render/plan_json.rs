@@ -126,6 +126,7 @@ mod tests {
                 action,
                 id,
                 fields,
+                again: Vec::new(),
                 requires,
             });
         let held = (any::<String>(), any::<String>(), any_action(), prop::option::of(any::<String>()), any::<String>())

@@ -97,8 +97,9 @@ fn indented(line: &str, by: usize) -> String {
 pub(super) fn change_title(change: &Change, style: Style) -> String {
     let (sign, tone) = symbol(change.action);
     let word = match change.action {
-        Action::Replace => "  (deleted and created again)",
-        Action::Create | Action::Update | Action::Delete => "",
+        Action::Replace => "  (deleted and created again)".to_owned(),
+        Action::Update if !change.again.is_empty() => format!("  (and again: {})", change.again.join(", ")),
+        Action::Create | Action::Update | Action::Delete => String::new(),
     };
     format!("{} {}{word}", style.paint(tone, sign), shown_address(&change.kind, &change.name))
 }

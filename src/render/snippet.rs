@@ -4,11 +4,12 @@
 //! file that can't be parsed has problems too: a line is masked from the value of a secret field on,
 //! and whole where it lies inside one (deeper indentation, or a PEM block).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::error::Origin;
 use crate::kinds::Registry;
-use crate::kinds::kind::{Field, Fields};
+use crate::kinds::kind::Fields;
 use crate::kinds::secrets::SLIPS;
 use crate::secret::{MASK, Secrets};
 use crate::text::did_you_mean;
@@ -22,56 +23,72 @@ const SHORTEST: usize = 6;
 /// What is never shown of a file: the values of secret fields, by name, and the secrets of this run.
 #[derive(Debug, Clone, Default)]
 pub struct Cover {
-    names: Vec<String>,
-    /// The names of other fields.
-    known: Vec<String>,
+    /// By kind: a member that is secret in one kind may be anything in another.
+    kinds: BTreeMap<String, Names>,
+    /// Those of all kinds.
+    all: Names,
     secrets: Secrets,
+}
+
+/// Names of fields.
+#[derive(Debug, Clone, Default)]
+struct Names {
+    secret: BTreeSet<String>,
+    other: BTreeSet<String>,
 }
 
 impl Cover {
     /// Collects the names from the declarations.
     #[must_use]
     pub fn of(registry: &Registry, secrets: Secrets) -> Self {
-        fn walk(fields: &Fields, lists: &mut [Vec<String>; 2]) {
-            for field in fields {
-                let names = &mut lists[usize::from(!field.secret)];
-                names.push(field.name.clone());
-                names.extend(field.alias.iter().cloned());
-                names.extend(field.convert.iter().map(|convert| convert.wire.clone()));
-                walk(&field.fields, lists);
-                let items: Option<&Field> = field.items.as_deref();
-                walk_items(items, lists);
-            }
+        let mut cover = Self { secrets, ..Self::default() };
+        for kind in registry {
+            let mut names = Names::default();
+            names.add(&kind.fields);
+            let cases = kind.variants.iter().flat_map(|variants| &variants.cases);
+            cases.for_each(|case| names.add(&case.fields));
+            cover.all.secret.extend(names.secret.iter().cloned());
+            cover.all.other.extend(names.other.iter().cloned());
+            cover.kinds.insert(kind.name.clone(), names);
         }
-        fn walk_items(items: Option<&Field>, lists: &mut [Vec<String>; 2]) {
-            if let Some(items) = items {
-                walk(&items.fields, lists);
-                walk_items(items.items.as_deref(), lists);
-            }
+        cover
+    }
+
+    /// Gives the names that count in a line: those of the kind under whose key it stands, else all.
+    fn names(&self, text: &str, first: usize, line: &str) -> &Names {
+        let top = |line: &str| {
+            let (name, _) = keys(line).next()?;
+            line.trim_start_matches(['"', '\'']).starts_with(name).then(|| name.to_owned())
+        };
+        let above = text[..first].lines().rev();
+        let kind = std::iter::once(line).chain(above).find_map(top);
+        kind.and_then(|kind| self.kinds.get(&kind)).unwrap_or(&self.all)
+    }
+}
+
+impl Names {
+    fn add(&mut self, fields: &Fields) {
+        for field in fields {
+            let names = if field.secret { &mut self.secret } else { &mut self.other };
+            names.insert(field.name.clone());
+            names.extend(field.alias.iter().cloned());
+            names.extend(field.convert.iter().map(|convert| convert.wire.clone()));
+            self.add(&field.fields);
+            let items = std::iter::successors(field.items.as_deref(), |items| items.items.as_deref());
+            items.for_each(|items| self.add(&items.fields));
         }
-        let mut lists = [Vec::new(), Vec::new()];
-        registry.iter().for_each(|kind| walk(&kind.fields, &mut lists));
-        for names in &mut lists {
-            names.sort();
-            names.dedup();
-        }
-        let [names, known] = lists;
-        Self { names, known, secrets }
     }
 
     /// Tells whether a name is that of a secret field, or can only have been meant for one.
     fn has(&self, name: &str) -> bool {
-        let is_in = |names: &[String]| names.binary_search_by(|known| known.as_str().cmp(name)).is_ok();
-        if is_in(&self.names) {
+        if self.secret.contains(name) {
             return true;
         }
-        let all = || self.names.iter().chain(&self.known).map(String::as_str);
+        let all = || self.secret.iter().chain(&self.other).map(String::as_str);
         let near = || did_you_mean(name, all().filter(|known| known.len() >= SHORTEST));
-        !is_in(&self.known)
+        !self.other.contains(name)
             && name.len() >= SHORTEST
-            && near().is_some_and(|near| {
-                near.len().abs_diff(name.len()) <= SLIPS && self.names.iter().any(|known| known == near)
-            })
+            && near().is_some_and(|near| near.len().abs_diff(name.len()) <= SLIPS && self.secret.contains(near))
     }
 }
 
@@ -115,11 +132,12 @@ fn floor(text: &str, mut offset: usize) -> usize {
 /// Masks the secret part of a line, and moves the span onto the mask where it was inside.
 fn masked(text: &str, first: usize, line: &str, span: Range<usize>, cover: &Cover) -> (String, Range<usize>) {
     let indent = line.len() - line.trim_start().len();
-    let from = if is_inside_pem(&text[..first]) || is_inside_secret(&text[..first], line, cover) {
+    let names = cover.names(text, first, line);
+    let from = if is_inside_pem(&text[..first]) || is_inside_secret(&text[..first], line, names) {
         Some(indent)
     } else {
         let is_pair = is_beside_secret(text, first, line);
-        let value = keys(line).find(|(name, _)| cover.has(name) || is_pair && *name == "value");
+        let value = keys(line).find(|(name, _)| names.has(name) || is_pair && *name == "value");
         let value = value.map(|(_, colon)| colon + 1);
         [value, line.find("-----BEGIN ")].into_iter().flatten().min()
     };
@@ -173,7 +191,7 @@ fn keys(line: &str) -> impl Iterator<Item = (&str, usize)> {
 
 /// Tells whether a secret field is among the keys around a line: those above it that stand further
 /// to the left.
-fn is_inside_secret(before: &str, line: &str, cover: &Cover) -> bool {
+fn is_inside_secret(before: &str, line: &str, names: &Names) -> bool {
     let column = |line: &str| line.len() - line.trim_start_matches(' ').len();
     let is_item = |line: &str| line.trim_start_matches(' ').starts_with("- ") || line.trim() == "-";
     let (mut edge, mut in_item) = (column(line), is_item(line));
@@ -185,7 +203,7 @@ fn is_inside_secret(before: &str, line: &str, cover: &Cover) -> bool {
         let key = if is_item(above) { dash + 1 + column(&above[dash + 1..]) } else { dash };
         let is_around = |column: usize| column < edge || (column == edge && in_item && !is_item(above));
         if is_around(key) {
-            if keys(above).next().is_some_and(|(name, colon)| cover.has(name) && key < colon) {
+            if keys(above).next().is_some_and(|(name, colon)| names.has(name) && key < colon) {
                 return true;
             }
             (edge, in_item) = (key, false);
@@ -233,6 +251,7 @@ mod tests {
         for (text, meant, shown, marked) in [
             ("client_secret: hunter2\n", "client_secret", "client_secret: (sensitive)", "client_secret"),
             ("client_secret: hunter2\n", "hunter2", "client_secret: (sensitive)", "(sensitive)"),
+            ("sink: { datadogApiKey: hunter2 ]\n", "{", "sink: { datadogApiKey: (sensitive)", "{"),
             ("{ name: x, \"client_secret\" : hunter2 }", "x", "{ name: x, \"client_secret\" : (sensitive)", "x"),
             ("a: b\nclient_secret:\n  hunter2\n", "hunter2", "  (sensitive)", "(sensitive)"),
             ("client_secret: |\n  one\n\n    two\n", "two", "    (sensitive)", "(sensitive)"),
@@ -251,6 +270,17 @@ mod tests {
             let found = excerpt(text, meant);
             assert_eq!(found.text, shown, "{text}");
             assert_eq!(&found.text[found.span.clone()], marked, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_secret_in_one_kind_is_shown_in_another() {
+        let scope = "- { value: read:a, descripton: b }";
+        for (kind, shown) in
+            [("resourceServers", scope), ("actions", "- { value: (sensitive)"), ("reslts", "- { value: (sensitive)")]
+        {
+            let found = excerpt(&format!("{kind}:\n- name: x\n  list:\n  {scope}\n"), "descripton");
+            assert_eq!(found.text.trim(), shown, "{kind}");
         }
     }
 

@@ -6,7 +6,8 @@
 use serde_json::Value;
 
 use super::exchange::{Moment, Request, Response};
-use super::fill::{self, Source};
+use super::fill;
+use super::make::{self, Source};
 use super::operations::Work;
 use super::store::{Object, Store, children_of, handle_field, name_of};
 use crate::kinds::server::{Action, Answer, Restores};
@@ -52,7 +53,7 @@ impl Store {
         let shown = self.show(work, number, Answer::Action, moment);
         let answer = match (&action.answer, &shown) {
             (Some(template), Value::Object(object)) => {
-                fill::make(template, object, &mut Source { domain: &domain, moment })
+                make::of_template(template, object, &mut Source { domain: &domain, moment })
             }
             _ => shown,
         };
@@ -125,13 +126,13 @@ impl Store {
     ) -> Result<Response, Response> {
         let named = action.by.as_ref().and_then(|field| sent.get(field)?.as_str());
         if let (Some(named), Some(tenant)) = (named, &action.tenant)
-            && fill::text_of(tenant, sent, source) == named
+            && make::text_of(tenant, sent, source) == named
         {
             self.end_flags(work, |field| action.set.contains_key(field), None);
             return Ok(Response { is_write: true, ..Response::read(action.status, Value::Object(sent.clone())) });
         }
         if let Some(otherwise) = &action.otherwise {
-            return Ok(Response::read(action.status, fill::make(otherwise, sent, source)));
+            return Ok(Response::read(action.status, make::of_template(otherwise, sent, source)));
         }
         Err(action.needs.as_ref().map_or_else(
             || Response::declared(404, &work.kind.server.missing),

@@ -6,7 +6,8 @@
 use serde_json::{Value, json};
 
 use super::exchange::{Moment, Response};
-use super::fill::{self, Source};
+use super::fill;
+use super::make::Source;
 use super::operations::Work;
 use super::store::{Object, Store, name_of};
 use crate::kinds::kind::{Fields, Kind};

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::exchange::{Request, Response};
 use super::operations::mentions;
 use super::store::{Object, Row, Store, children_of, handle_field, name_of};
-use super::{fill, view};
+use super::{make, view};
 use crate::kinds::kind::{Field, Fields, Kind, Reference, Type, at};
 use crate::kinds::server::{Answer, Holders, Joined, UsedBy};
 
@@ -109,7 +109,7 @@ impl Store {
         let newest = field.server.newest.as_ref()?;
         let found = self.rows_below(kind, &newest.child, object)?.filter(|row| newest.when.fits(&row.object)).last()?;
         if let Some(shape) = &newest.shape {
-            return fill::shaped(shape, &found.object);
+            return make::shaped(shape, &found.object);
         }
         let shown = |member: &Field| Some((member.name.clone(), found.object.get(&member.name)?.clone()));
         let mut shown: Object = field.fields.iter().filter_map(shown).collect();

@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::exchange::Moment;
-use super::fill::{self, Source};
+use super::make::{self, Source};
 use super::store::Store;
 use crate::kinds::Registry;
 
@@ -16,7 +16,7 @@ pub fn fresh(registry: &'static Registry, domain: &str, moment: &mut Moment) -> 
     let mut store = Store::new(registry, domain);
     for kind in registry.in_order() {
         for seed in &kind.server.seed {
-            let planted = fill::make(seed, &serde_json::Map::new(), &mut Source { domain, moment });
+            let planted = make::of_template(seed, &serde_json::Map::new(), &mut Source { domain, moment });
             if let Value::Object(object) = planted {
                 store.plant(kind, object, moment);
             }

@@ -4,7 +4,8 @@
 //! settled, and a write that is refused finds it so the next time.
 
 use super::exchange::Moment;
-use super::fill::{self, Source};
+use super::fill;
+use super::make::Source;
 use super::operations::Work;
 use super::store::{Store, children_of, name_of};
 use crate::kinds::kind::Kind;

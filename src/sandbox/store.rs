@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::exchange::Moment;
-use super::fill::{self, Source};
+use super::fill;
+use super::make::Source;
 use super::router::decode;
 use crate::kinds::Registry;
 use crate::kinds::kind::Kind;
