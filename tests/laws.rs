@@ -199,7 +199,7 @@ fn can_not_be_done(held: &Held) -> bool {
 
 /// Draws how a request fails.
 fn faults() -> impl Strategy<Value = Fault> {
-    (0..12_usize, any::<[bool; 3]>()).prop_map(|(number, [is_done, is_answered, is_lasting])| Fault {
+    (0..40_usize, any::<[bool; 3]>()).prop_map(|(number, [is_done, is_answered, is_lasting])| Fault {
         number,
         is_done,
         is_answered,

@@ -13,7 +13,7 @@ use super::elements::Elements;
 use super::sets::Along;
 use super::{Action, Change};
 use crate::error::Problem;
-use crate::kinds::kind::{Endpoint, Field, Fields, Kind, Lookup, Method, Wait};
+use crate::kinds::kind::{Endpoint, Field, Fields, Kind, Lookup, Method, Wait, at};
 use crate::tenant::names::Names;
 use crate::tenant::{Object, fill};
 use crate::text::escape;
@@ -94,7 +94,7 @@ pub fn calls(
     let is_own = |field: &Field| field.call.is_some() || field.child.is_some();
     if is_made {
         let body = body(kind, change, desired, None, Along::All, |field| !field.update_only && !is_own(field))?;
-        let body = on_the_wire(kind, change, names, body)?;
+        let body = on_the_wire(kind, change, names, body, None)?;
         calls.push(Call {
             lookups: lookups(&kind.fields, &body),
             ..endpoint(change, kind.create.as_ref(), None, Some(body))?
@@ -102,7 +102,7 @@ pub fn calls(
     }
     let updated = |along| {
         let body = body(kind, change, desired, live, along, |f| !is_own(f) && (!is_made || is_later(f)))?;
-        on_the_wire(kind, change, names, body)
+        on_the_wire(kind, change, names, body, live)
     };
     let body = updated(Along::All)?;
     if body.as_object().is_some_and(|body| !body.is_empty()) {
@@ -159,20 +159,30 @@ pub fn encoded(segment: &str) -> String {
 }
 
 /// Gives a body as the API takes it: handles in the place of names, each under the API's own name.
-fn on_the_wire(kind: &Kind, change: &Change, names: &Names, mut body: Map<String, Value>) -> Result<Value, Problem> {
-    with_ids(kind, change, names, &mut body)?;
+fn on_the_wire(
+    kind: &Kind,
+    change: &Change,
+    names: &Names,
+    mut body: Map<String, Value>,
+    live: Option<&Object>,
+) -> Result<Value, Problem> {
+    with_ids(kind, change, names, &mut body, live)?;
     rename(&kind.fields, &mut body);
     Ok(Value::Object(body))
 }
 
-/// Puts handles in the place of names.
+/// Puts handles in the place of names. What the live object has as it is stays so: it may refer to what was
+/// deleted meanwhile, and is sent along with what is around it.
 pub(super) fn with_ids(
     kind: &Kind,
     change: &Change,
     names: &Names,
     body: &mut Map<String, Value>,
+    live: Option<&Object>,
 ) -> Result<(), Problem> {
-    match names.put_ids(kind, body).first() {
+    let unknown = names.put_ids(kind, body);
+    let is_new = |pointer: &str| live.is_none_or(|live| at(&live.value, pointer) != at(body, pointer));
+    match unknown.iter().find(|(pointer, _)| is_new(pointer)) {
         None => Ok(()),
         Some((pointer, reference)) => Err(Problem::error(format!(
             "{} refers at {pointer} to an object of {} that the tenant does not have",

@@ -106,7 +106,7 @@ impl Elements<'_> {
             },
         };
         let mut around = Map::from_iter([(self.field.name.clone(), Value::Array(vec![without_nulls(element)]))]);
-        with_ids(self.kind, self.change, self.names, &mut around)?;
+        with_ids(self.kind, self.change, self.names, &mut around, None)?;
         let items = around.remove(&self.field.name);
         let mut wire = items.and_then(|mut items| items.as_array_mut()?.pop()).unwrap_or_default();
         let fields = self.field.items.as_ref().map(|items| &items.fields);

@@ -705,3 +705,17 @@ fn two_that_refer_to_each_other_go_and_change_one_after_the_other() {
     );
     assert!(made.is_err(), "neither can be made first");
 }
+
+#[test]
+fn a_reference_to_what_was_deleted_is_sent_along_as_it_is() {
+    let live = json!({ "actions": [], "databases": [{"id": "con_1", "name": "users", "strategy": "auth0",
+        "options": {"custom_password_hash": {"action_id": "gone"}, "import_mode": false}}] });
+    let desired = |options: Value| json!({ "actions": [], "databases": [{"name": "users", "options": options}] });
+    let made = planned(&desired(json!({"import_mode": true})), &live);
+    assert_eq!(
+        bodies(&made)[0].2,
+        json!({"options": {"custom_password_hash": {"action_id": "gone"}, "import_mode": true}})
+    );
+    let wrong = desired(json!({"custom_password_hash": {"action_id": "other"}}));
+    assert!(planned_with(&wrong, &live, &Policy::default()).is_err());
+}
