@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use super::exchange::{Moment, Request, Response};
-use super::make::{self, Source};
+use super::make;
 use super::router::{Operation, Route};
 use super::store::{Object, Row, Store, name_of, place};
 use super::{list, view};
@@ -180,8 +180,7 @@ impl Store {
         if work.parent.is_none() {
             self.remove_dependants(work.kind, &handle, &object);
         }
-        let domain = self.domain().to_owned();
-        let make = |body| make::of_template(body, &object, &mut Source { domain: &domain, moment });
+        let make = |body| make::of_template(body, &object, moment);
         Ok(replied(&Reply { body: answer.body.as_ref().map(make), ..answer.clone() }, 204, None))
     }
 

@@ -10,7 +10,6 @@ use serde_json::{Map, Value, json};
 
 use super::exchange::Moment;
 use super::fill;
-use super::make::Source;
 use super::router::decode;
 use crate::kinds::Registry;
 use crate::kinds::kind::Kind;
@@ -145,11 +144,10 @@ impl Store {
 
     /// Adds an object as it is, with a handle.
     pub fn plant(&mut self, kind: &Kind, mut object: Object, moment: &mut Moment) {
-        if let Some(field) = kind.id.as_deref().and_then(|id| kind.fields.get(id)) {
-            let mut source = Source { domain: &self.domain, moment };
-            if let Some(handle) = fill::value(&field.server.fills, &object, &object, &mut source) {
-                object.insert(field.name.clone(), handle);
-            }
+        if let Some(field) = kind.id.as_deref().and_then(|id| kind.fields.get(id))
+            && let Some(handle) = fill::value(&field.server.fills, &object, &object, moment)
+        {
+            object.insert(field.name.clone(), handle);
         }
         self.insert(&name_of(kind, None), None, object);
     }
