@@ -1,7 +1,7 @@
 //! A request and its answer as values, and the refusals of the API.
 //!
-//! Pure: it knows nothing of sockets and nothing of kinds. `http` makes a request from the wire, the
-//! store answers it, `http` writes the answer. Wordings that no recording shows are those of the
+//! Pure: it knows nothing of sockets and nothing of kinds. `http` makes a request from the wire,
+//! `operations` answers it, `http` writes the answer. Wordings that no recording shows are those of the
 //! validator that the recorded ones come from, or of the documentation; each says so.
 
 use std::collections::HashSet;

@@ -112,6 +112,7 @@ impl Store {
         found.ok_or_else(|| Response::declared(404, &work.kind.server.missing))
     }
 
+    /// Shows an object as an answer has it.
     pub(super) fn show(&self, work: &Work, number: u64, answer: Answer, moment: &Moment) -> Value {
         view::shown(self, work.kind, &self.row(&work.collection, number).object, answer, moment)
     }
@@ -216,6 +217,7 @@ fn naming(work: &Work, shown: Value) -> Value {
     make::shaped(shape, &object).unwrap_or_default()
 }
 
+/// Tells whether a value has a handle in it, at any depth.
 pub(super) fn mentions(value: &Value, handle: &str) -> bool {
     match value {
         Value::String(text) => text == handle,
