@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::exchange::{Moment, Response};
 use super::fill;
-use super::make::Source;
 use super::operations::Work;
 use super::store::{Object, Store, name_of};
 use crate::kinds::kind::{Fields, Kind};
@@ -135,10 +134,9 @@ impl Store {
         else {
             return;
         };
-        let (collection, domain) = (name_of(above, None), self.domain().to_owned());
+        let collection = name_of(above, None);
         if let Some(parent) = self.find(&collection, above, None, &handle) {
-            let mut source = Source { domain: &domain, moment };
-            fill::set(&kind.server.sets_above, self.object_mut(&collection, parent), &mut source);
+            fill::set(&kind.server.sets_above, self.object_mut(&collection, parent), moment);
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::body::{self, Write};
 use super::exchange::{Moment, Response};
-use super::make::{self, Source};
+use super::make;
 use super::operations::Work;
 use super::store::{Object, Store};
 use super::write::{broken, drop_nulls, forbidden, is_cleared, may_write, on_the_wire, refused};
@@ -70,20 +70,19 @@ impl Store {
         moment: &mut Moment,
     ) -> Result<u64, Response> {
         let kind = work.kind.of(sent);
-        let domain = self.domain().to_owned();
         let below = parent.as_deref();
         let mut object = sent.clone();
         drop_nulls(kind, &mut object);
         let mut sent = sent.clone();
         self.look_up_from(work, kind, parent.as_deref(), [&mut object, &mut sent])?;
         for becomes in &kind.server.becomes {
-            let wanted = make::text_of(&becomes.equals, &sent, &mut Source { domain: &domain, moment });
+            let wanted = make::text_of(&becomes.equals, &sent, moment);
             if object.get(&becomes.field).is_some_and(|value| *value == *wanted) {
                 object.extend(becomes.set.clone());
             }
         }
         let known = self.with_joined(kind, &sent);
-        fill::fill_in(&kind.fields, kind.id.as_deref(), &mut object, &known, &mut Source { domain: &domain, moment });
+        fill::fill_in(&kind.fields, kind.id.as_deref(), &mut object, &known, moment);
         for field in kind.server.fields.iter().filter(|field| field.child.is_none()) {
             object.shift_remove(&field.name);
         }

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use super::exchange::{Moment, Request, Response};
-use super::make::{self, Source};
+use super::make;
 use super::router::{Operation, Route};
 use super::store::{Object, Row, Store, name_of, place};
 use super::{list, view};
@@ -112,6 +112,7 @@ impl Store {
         found.ok_or_else(|| Response::declared(404, &work.kind.server.missing))
     }
 
+    /// Shows an object as an answer has it.
     pub(super) fn show(&self, work: &Work, number: u64, answer: Answer, moment: &Moment) -> Value {
         view::shown(self, work.kind, &self.row(&work.collection, number).object, answer, moment)
     }
@@ -180,8 +181,7 @@ impl Store {
         if work.parent.is_none() {
             self.remove_dependants(work.kind, &handle, &object);
         }
-        let domain = self.domain().to_owned();
-        let make = |body| make::of_template(body, &object, &mut Source { domain: &domain, moment });
+        let make = |body| make::of_template(body, &object, moment);
         Ok(replied(&Reply { body: answer.body.as_ref().map(make), ..answer.clone() }, 204, None))
     }
 
@@ -217,6 +217,7 @@ fn naming(work: &Work, shown: Value) -> Value {
     make::shaped(shape, &object).unwrap_or_default()
 }
 
+/// Tells whether a value has a handle in it, at any depth.
 pub(super) fn mentions(value: &Value, handle: &str) -> bool {
     match value {
         Value::String(text) => text == handle,

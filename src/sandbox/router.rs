@@ -1,6 +1,6 @@
 //! From method and path to the operation that is meant, out of the declarations.
 //!
-//! Pure; it names no path itself. The store carries the operation out. Where several templates fit,
+//! Pure; it names no path itself. `operations` carries it out. Where several templates fit,
 //! the one with the fewest variables counts, so `/custom-domains/default` is not a domain's handle.
 
 use std::collections::BTreeMap;

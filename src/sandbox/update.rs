@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::body::{self, Write};
 use super::exchange::{Moment, Response};
-use super::make::Source;
 use super::operations::Work;
 use super::store::{Object, Store};
 use super::write::{broken, drop_nulls, forbidden, may_write, merge, on_the_wire, refused};
@@ -47,8 +46,7 @@ impl Store {
         }
         let handle = self.handle_at(&work.collection, kind, number);
         children::take(self, kind, &handle, &mut object, moment)?;
-        let domain = self.domain().to_owned();
-        fill::fill_in_updated(kind, &mut object, &was, &sent, &mut Source { domain: &domain, moment });
+        fill::fill_in_updated(kind, &mut object, &was, &sent, moment);
         let mut elements = inline::taken_out(kind, &mut object);
         let cleared =
             kind.fields.iter().filter(|field| field.is_inline() && sent.get(&field.name) == Some(&Value::Null));
@@ -74,8 +72,7 @@ impl Store {
         drop_nulls(kind, &mut object);
         let kept = kind.fields.iter().filter(|field| field.read_only || kind.id.as_deref() == Some(&field.name));
         object.extend(kept.filter_map(|field| Some((field.name.clone(), live.get(&field.name)?.clone()))));
-        let domain = self.domain().to_owned();
-        fill::fill_in(&kind.fields, None, &mut object, &sent, &mut Source { domain: &domain, moment });
+        fill::fill_in(&kind.fields, None, &mut object, &sent, moment);
         if let Some(message) = forbidden(kind, &object) {
             return Err(Response::invalid_body(&message));
         }

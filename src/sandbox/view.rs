@@ -1,7 +1,7 @@
 //! How an object looks in an answer: what is hidden, mirrored, computed, and what the query asks for.
 //!
-//! Pure; it reads `server:` marks and names no kind. The store keeps objects whole and shows them
-//! through here.
+//! Pure; it reads `server:` marks and names no kind. The store keeps objects whole; answers show
+//! them through here.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

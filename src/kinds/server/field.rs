@@ -20,18 +20,24 @@ pub struct ServerField {
     /// object are filled in only where the object was sent.
     #[serde(default)]
     pub fills: Vec<Fill>,
-    /// The field has a second name in answers.
+    /// Where it was not sent, it is made of the members beside it that are true.
     #[serde(default)]
-    pub mirror: Option<Mirror>,
-    /// The answers that show it; all without it, or none of a `write_only` field.
+    pub collects: Option<Collects>,
+    /// A create gives it the next number among the objects side by side.
     #[serde(default)]
-    pub shown_in: Vec<Answer>,
-    /// It is shown whatever fields the query asks for.
+    pub numbered: bool,
+    /// It is kept as the handle of what it refers to, whether that or the name was sent.
     #[serde(default)]
-    pub always: bool,
-    /// It is shown for objects that fit only.
+    pub by_handle: bool,
+    /// An update fills it in anew; a member of an object that an update replaces, where it was not sent.
     #[serde(default)]
-    pub shown_when: Condition,
+    pub renewed: bool,
+    /// A member that stays as it is when an update replaces the object around it and does not send it.
+    #[serde(default)]
+    pub kept: bool,
+    /// A null inside it is a value that is kept.
+    #[serde(default)]
+    pub keeps_nulls: bool,
     /// It is shown to tokens that have one of these scopes only.
     #[serde(default)]
     pub read_scopes: Vec<String>,
@@ -47,36 +53,30 @@ pub struct ServerField {
     /// The object is deleted with the one that it refers to.
     #[serde(default)]
     pub cascade: bool,
-    /// The sent elements become children of this name; only their handles are kept.
+    /// The answers that show it; all without it, or none of a `write_only` field.
     #[serde(default)]
-    pub child: Option<String>,
-    /// An update fills it in anew; a member of an object that an update replaces, where it was not sent.
+    pub shown_in: Vec<Answer>,
+    /// It is shown for objects that fit only.
     #[serde(default)]
-    pub renewed: bool,
-    /// A member that stays as it is when an update replaces the object around it and does not send it.
+    pub shown_when: Condition,
+    /// It is shown whatever fields the query asks for.
     #[serde(default)]
-    pub kept: bool,
-    /// A null inside it is a value that is kept.
+    pub always: bool,
+    /// What answers show where the object has none, or in the place of a `masked` value.
     #[serde(default)]
-    pub keeps_nulls: bool,
-    /// Where it was not sent, it is made of the members beside it that are true.
+    pub shown_as: BTreeMap<Answer, Value>,
+    /// The field has a second name in answers.
     #[serde(default)]
-    pub collects: Option<Collects>,
-    /// A create gives it the next number among the objects side by side.
-    #[serde(default)]
-    pub numbered: bool,
-    /// It is kept as the handle of what it refers to, whether that or the name was sent.
-    #[serde(default)]
-    pub by_handle: bool,
+    pub mirror: Option<Mirror>,
     /// It is shown from another object.
     #[serde(default)]
     pub joined: Option<Joined>,
     /// It is shown from the objects that name this one: the first in a shape, or how many there are.
     #[serde(default)]
     pub holders: Option<Holders>,
-    /// What answers show where the object has none, or in the place of a `masked` value.
+    /// The sent elements become children of this name; only their handles are kept.
     #[serde(default)]
-    pub shown_as: BTreeMap<Answer, Value>,
+    pub child: Option<String>,
     /// Of a `child` field: what a kind's `server` says, of its elements.
     #[serde(default)]
     pub elements: Option<Box<ServerKind>>,
