@@ -3,96 +3,16 @@
 //! A part of the declaration language of [`super::kind`], where the rest of the crate finds it. Every
 //! key is explained once, in schemas/README.md.
 
-use std::fmt;
-
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::child::{Child, Lookup};
-use super::kind::{Condition, Method};
+use super::condition::Condition;
+use super::endpoint::Method;
+use super::fields::Fields;
+use super::format::Format;
+use super::reference::Reference;
 use super::server::ServerField;
-
-/// Fields in the order of the declaration.
-#[derive(Debug, Clone, Default)]
-pub struct Fields(Vec<Field>);
-
-impl Fields {
-    /// Finds a field by name.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Field> {
-        self.0.iter().find(|field| field.name == name)
-    }
-
-    /// Finds a field by name, to change it.
-    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Field> {
-        self.0.iter_mut().find(|field| field.name == name)
-    }
-
-    /// Finds a field by name, by an older name, or by its name on the wire.
-    #[must_use]
-    pub fn find(&self, name: &str) -> Option<&Field> {
-        self.position(name).map(|at| &self.0[at])
-    }
-
-    /// Tells where in the declaration the field stands that [`Fields::find`] finds.
-    #[must_use]
-    pub fn position(&self, name: &str) -> Option<usize> {
-        self.0.iter().position(|field| field.name == name).or_else(|| {
-            self.0.iter().position(|field| {
-                field.alias.iter().any(|alias| alias == name)
-                    || field.convert.as_ref().is_some_and(|convert| convert.wire == name)
-                    || field.handle_as.as_deref() == Some(name)
-            })
-        })
-    }
-
-    /// Goes through the fields in order.
-    pub fn iter(&self) -> std::slice::Iter<'_, Field> {
-        self.0.iter()
-    }
-
-    /// Tells whether there are none: then any member may stand in the object.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl FromIterator<Field> for Fields {
-    fn from_iter<I: IntoIterator<Item = Field>>(fields: I) -> Self {
-        Self(fields.into_iter().collect())
-    }
-}
-
-impl<'a> IntoIterator for &'a Fields {
-    type Item = &'a Field;
-    type IntoIter = std::slice::Iter<'a, Field>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Fields;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map of fields")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-                let mut fields = Vec::new();
-                while let Some((name, field)) = map.next_entry::<String, Field>()? {
-                    fields.push(Field { name, ..field });
-                }
-                Ok(Fields(fields))
-            }
-        }
-        deserializer.deserialize_map(InOrder)
-    }
-}
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -255,39 +175,6 @@ pub struct Companion {
     pub name: String,
 }
 
-/// The shape of a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Format {
-    /// No `<` and no `>` (names of applications and APIs).
-    NoAngleBrackets,
-    /// A host name (RFC 1123).
-    Hostname,
-    /// Two capital letters (ISO 3166-1 alpha-2).
-    CountryCode,
-    /// Small letters, digits, `-` and `_`, a letter or digit first (names of organizations).
-    OrganizationName,
-    /// A key or certificate in PEM.
-    Pem,
-}
-
-/// What a field refers to. In a declaration: `kind` (files have the name, the API the handle),
-/// `kind.field` (both have the value of that field), or `kind.field.member via sibling` (a member
-/// of an element of a set in the object that the sibling field refers to). `kind or kind` means an
-/// object of either, on one endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Reference {
-    /// The kind referred to.
-    pub kind: String,
-    /// The other kind that it may be of.
-    pub or: Option<String>,
-    /// The field of it, then a member; empty for a reference by handle.
-    pub path: Vec<String>,
-    /// The sibling field that says which object is meant.
-    pub via: Option<String>,
-}
-
 impl Field {
     /// Tells whether its value is at hand after a read: the API shows it as it was written.
     #[must_use]
@@ -305,37 +192,6 @@ impl Field {
     #[must_use]
     pub fn member(&self, name: &str) -> Option<&Self> {
         if self.holds == Type::Map { self.items.as_deref() } else { self.fields.get(name) }
-    }
-}
-
-impl Reference {
-    /// Goes through the kinds that it may mean an object of.
-    pub fn kinds(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.kind.as_str()).chain(self.or.as_deref())
-    }
-
-    /// Tells whether files have a name where the API has a handle.
-    #[must_use]
-    pub fn is_by_handle(&self) -> bool {
-        self.path.is_empty()
-    }
-}
-
-impl TryFrom<String> for Reference {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let (target, via) = match text.split_once(" via ") {
-            Some((target, via)) => (target, Some(via.to_owned())),
-            None => (text.as_str(), None),
-        };
-        let (kinds, path) = target.split_once('.').unwrap_or((target, ""));
-        let (kind, or) = kinds.split_once(" or ").map_or((kinds, None), |(kind, or)| (kind, Some(or.to_owned())));
-        if kind.is_empty() {
-            return Err("a reference names a kind".to_owned());
-        }
-        let path = path.split('.').filter(|part| !part.is_empty()).map(str::to_owned).collect();
-        Ok(Self { kind: kind.to_owned(), or, path, via })
     }
 }
 

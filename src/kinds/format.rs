@@ -3,8 +3,25 @@
 //! Pure; the one rule for definitions (`check`) and for the sandbox, each with its own words. What a field
 //! allows beyond that, such as an empty text, is theirs.
 
-use super::kind::Format;
+use serde::Deserialize;
+
 use crate::text::is_host_label;
+
+/// The shape of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// No `<` and no `>` (names of applications and APIs).
+    NoAngleBrackets,
+    /// A host name (RFC 1123).
+    Hostname,
+    /// Two capital letters (ISO 3166-1 alpha-2).
+    CountryCode,
+    /// Small letters, digits, `-` and `_`, a letter or digit first (names of organizations).
+    OrganizationName,
+    /// A key or certificate in PEM.
+    Pem,
+}
 
 impl Format {
     /// Tells whether a text has the format.

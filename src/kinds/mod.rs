@@ -4,12 +4,16 @@
 //! by it, the client reads by it, the sandbox serves from it. It knows nothing of them.
 
 pub mod check;
-pub mod child;
+mod child;
+mod condition;
 mod element;
-pub mod field;
+mod endpoint;
+mod field;
+mod fields;
 mod format;
 pub mod kind;
 pub mod order;
+mod reference;
 pub mod secrets;
 pub mod server;
 mod variants;

@@ -5,8 +5,9 @@
 //!
 //! ```text
 //!   http ──▶ oauth (who asks?) ──▶ router (what is meant?) ──▶ operations ──▶ store
-//!                                                            │ actions, elements, template, links, settle,
-//!                                                            │ body, write, fill, children, list, view
+//!                                                            │ create, update, actions, elements, template,
+//!                                                            │ links, settle, body, write, fill, make,
+//!                                                            │ children, inline, list, view
 //! ```
 //!
 //! Its independent witnesses are recorded exchanges of real tenants, replayed against it, and the
@@ -16,6 +17,7 @@ mod actions;
 mod assertion;
 pub mod body;
 mod children;
+mod create;
 mod elements;
 pub mod exchange;
 pub mod fill;
@@ -24,6 +26,7 @@ mod inline;
 pub mod keys;
 mod links;
 pub mod list;
+pub mod make;
 pub mod oauth;
 pub mod operations;
 pub mod router;
@@ -33,6 +36,7 @@ pub mod state;
 pub mod store;
 mod template;
 pub mod tls;
+mod update;
 pub mod view;
 mod write;
 
@@ -139,7 +143,8 @@ fn open(path: Option<&std::path::Path>, domain: &str, tenant_name: Option<&str>)
     }
     let mut rng = http::fill_random;
     let scopes: HashSet<String> = HashSet::new();
-    State::fresh(registry, domain, &mut Moment { now: http::now(), rng: &mut rng, scopes, tenant_name })
+    let domain = domain.to_owned();
+    State::fresh(registry, &mut Moment { now: http::now(), rng: &mut rng, scopes, domain, tenant_name })
 }
 
 async fn run(

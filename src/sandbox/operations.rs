@@ -1,20 +1,19 @@
 //! What each operation of the API does with the tenant's objects.
 //!
 //! Pure: `handle` takes a routed request, the clock and randomness, and answers. It reads
-//! declarations and names no kind. Operations beside the five of every kind are in `actions`; tokens
-//! are `oauth`'s business, sockets and files `http`'s and `state`'s.
+//! declarations and names no kind. How objects are made and changed is in `create` and `update`, operations
+//! beside the five of every kind in `actions`; tokens are `oauth`'s business, sockets and files `http`'s and
+//! `state`'s.
 
 use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-use super::body::{self, Write};
 use super::exchange::{Moment, Request, Response};
-use super::fill::{self, Source};
+use super::make;
 use super::router::{Operation, Route};
 use super::store::{Object, Row, Store, name_of, place};
-use super::write::{broken, drop_nulls, forbidden, is_cleared, may_write, merge, on_the_wire, refused};
-use super::{children, inline, list, store, view};
+use super::{list, view};
 use crate::kinds::kind::{Condition, Kind, List, Method};
 use crate::kinds::server::{Answer, Reply};
 
@@ -56,7 +55,7 @@ pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut 
         Operation::Update => request.object().and_then(|sent| {
             let number = store.wanted(&work, own)?;
             store.update_row(&work, number, sent, moment)?;
-            Ok(replied(&answers.update, 200, Some(store.show(&work, number, Answer::Update, moment))))
+            Ok(Response::written(200, Some(store.show(&work, number, Answer::Update, moment))))
         }),
         Operation::Replace => request.object().and_then(|sent| {
             let number = store.wanted(&work, own)?;
@@ -96,17 +95,15 @@ pub(super) struct Work<'r> {
     pub(super) above: Option<String>,
 }
 
-impl Store {
-    /// Makes an object as a create of this body does.
-    ///
-    /// # Errors
-    /// Gives the refusal that a create would get.
-    pub fn make(&mut self, kind: &Kind, body: Object, moment: &mut Moment) -> Result<Object, Response> {
-        let work = Work { kind, parent: None, collection: name_of(kind, None), above: None };
-        let number = self.create(&work, None, body, moment)?;
-        Ok(self.row(&work.collection, number).object.clone())
+impl<'r> Work<'r> {
+    /// Says what is to be done with objects of a kind, below one of another kind.
+    pub(super) fn new(kind: &'r Kind, parent: Option<&'r Kind>, above: Option<String>) -> Self {
+        Self { kind, parent, collection: name_of(kind, parent), above }
     }
+}
 
+impl Store {
+    /// Finds the object that is meant: by its handle, or the only one that there is.
     pub(super) fn wanted(&self, work: &Work, handle: Option<&str>) -> Result<u64, Response> {
         let found = match handle {
             Some(handle) => self.find(&work.collection, work.kind, work.above.as_deref(), handle),
@@ -115,6 +112,7 @@ impl Store {
         found.ok_or_else(|| Response::declared(404, &work.kind.server.missing))
     }
 
+    /// Shows an object as an answer has it.
     pub(super) fn show(&self, work: &Work, number: u64, answer: Answer, moment: &Moment) -> Value {
         view::shown(self, work.kind, &self.row(&work.collection, number).object, answer, moment)
     }
@@ -156,189 +154,6 @@ impl Store {
         Ok(Response::read(200, list::page(list, &work.kind.server, &rows, request, show)?))
     }
 
-    pub(super) fn create(
-        &mut self,
-        work: &Work,
-        parent: Option<String>,
-        sent: Object,
-        moment: &mut Moment,
-    ) -> Result<u64, Response> {
-        let sent = self.checked(work, sent, moment)?;
-        let number = self.made(work, parent, &sent, moment)?;
-        self.make_along(work, number, &sent, moment)?;
-        Ok(number)
-    }
-
-    /// Gives what a create sent, once it is known to be valid.
-    pub(super) fn checked(&self, work: &Work, mut sent: Object, moment: &Moment) -> Result<Object, Response> {
-        let kind = work.kind.of(&sent);
-        may_write(kind, &sent, moment)?;
-        on_the_wire(kind, &mut sent);
-        if let Some(message) = body::problem(kind, &sent, Write::Create) {
-            return Err(Response::invalid_body(&message));
-        }
-        let is_nothing = |name: &str, value: &Value| {
-            value.is_null() || kind.fields.get(name).is_some_and(|field| is_cleared(field, value))
-        };
-        sent.retain(|name, value| !is_nothing(name, value));
-        let everything = |_: &str| true;
-        self.by_handle(kind, &mut sent);
-        refused(kind, &self.with_joined(kind, &sent), None, &everything)?;
-        if let Some(message) = kind.rules.iter().find_map(|rule| broken(rule, &sent, &everything)) {
-            return Err(Response::invalid_body(&message));
-        }
-        self.check_references(kind, &sent)?;
-        Ok(sent)
-    }
-
-    /// Makes an object of what was sent, which is known to be valid.
-    pub(super) fn made(
-        &mut self,
-        work: &Work,
-        parent: Option<String>,
-        sent: &Object,
-        moment: &mut Moment,
-    ) -> Result<u64, Response> {
-        let kind = work.kind.of(sent);
-        let domain = self.domain().to_owned();
-        let below = parent.as_deref();
-        let mut object = sent.clone();
-        drop_nulls(kind, &mut object);
-        let mut sent = sent.clone();
-        self.look_up_from(work, kind, parent.as_deref(), [&mut object, &mut sent])?;
-        for becomes in &kind.server.becomes {
-            let wanted = fill::text_of(&becomes.equals, &sent, &mut Source { domain: &domain, moment });
-            if object.get(&becomes.field).is_some_and(|value| *value == *wanted) {
-                object.extend(becomes.set.clone());
-            }
-        }
-        let known = self.with_joined(kind, &sent);
-        fill::fill_in(
-            &kind.fields,
-            store::handle_field(kind),
-            &mut object,
-            &known,
-            &mut Source { domain: &domain, moment },
-        );
-        for field in kind.server.fields.iter().filter(|field| field.child.is_none()) {
-            object.shift_remove(&field.name);
-        }
-        self.number(work, kind, below, &mut object);
-        if let Some(above) = work.parent {
-            object.shift_remove(&above.name);
-        }
-        if let Some(message) = forbidden(kind, &object) {
-            return Err(Response::invalid_body(&message));
-        }
-        for unique in &kind.server.unique {
-            let same = |other: &Object| unique.fields.iter().all(|name| other.get(name) == object.get(name));
-            let counts = unique.fields.first().is_some_and(|name| object.contains_key(name));
-            let mut beside = self.rows_of(&work.collection).filter(|row| row.parent.as_deref() == below);
-            if counts && beside.any(|row| same(&row.object)) {
-                return Err(Response::declared(409, &unique.refusal));
-            }
-        }
-        let handle =
-            store::handle_field(kind).and_then(|id| object.get(id)?.as_str().map(str::to_owned)).unwrap_or_default();
-        if let Err(refusal) = children::take(self, kind, &handle, &mut object, moment) {
-            self.remove_dependants(kind, &handle, &object);
-            return Err(refusal);
-        }
-        let elements = inline::taken_out(kind, &mut object);
-        let number = self.insert(&work.collection, parent, object);
-        self.end_exclusive(work, number);
-        if let Err(refusal) = self.put_inline(kind, &handle, elements, moment) {
-            self.remove(&work.collection, number);
-            return Err(refusal);
-        }
-        self.set_above(work, kind, number, moment);
-        self.plant_below(work.kind, &handle, moment)?;
-        Ok(number)
-    }
-
-    /// Changes an object as an update of this body does.
-    pub(super) fn update_row(
-        &mut self,
-        work: &Work,
-        number: u64,
-        mut sent: Object,
-        moment: &mut Moment,
-    ) -> Result<(), Response> {
-        let live = &self.row(&work.collection, number).object;
-        let kind = work.kind.of(live);
-        may_write(kind, &sent, moment)?;
-        on_the_wire(kind, &mut sent);
-        for protected in kind.server.protected.iter().filter(|protected| protected.when.fits(live)) {
-            let is_refused = sent.keys().any(|name| !protected.except.contains(name));
-            if let (Some(refusal), true) = (&protected.update, is_refused) {
-                return Err(Response::declared(400, refusal));
-            }
-        }
-        if let Some(message) = body::problem(kind, &sent, Write::Update(live)) {
-            return Err(Response::invalid_body(&message));
-        }
-        let was = live.clone();
-        let mut object = live.clone();
-        merge(kind, &mut object, &sent);
-        let is_touched = |name: &str| sent.contains_key(name);
-        refused(kind, &object, Some(&was), &is_touched)?;
-        if let Some(message) = kind.rules.iter().find_map(|rule| broken(rule, &object, &is_touched)) {
-            return Err(Response::invalid_body(&message));
-        }
-        if let Some(message) = forbidden(kind, &object) {
-            return Err(Response::invalid_body(&message));
-        }
-        let handle = self.handle_at(&work.collection, kind, number);
-        children::take(self, kind, &handle, &mut object, moment)?;
-        let domain = self.domain().to_owned();
-        let mut source = Source { domain: &domain, moment };
-        for field in &kind.fields {
-            // An object that was not there is filled in as by a create (recorded: session_transfer).
-            if let (Some(Value::Object(inner)), None) = (object.get_mut(&field.name), was.get(&field.name)) {
-                fill::fill_in(&field.fields, None, inner, &sent, &mut source);
-            }
-        }
-        fill::fill_in_read_only(&kind.fields, &mut object, &sent, &mut source);
-        for field in kind.fields.iter().filter(|field| sent.contains_key(&field.name)) {
-            if let Some(Value::Array(elements)) = object.get_mut(&field.name) {
-                fill::fill_in_elements(field, elements, &sent, &mut source);
-            }
-        }
-        fill::fill_in_replaced(kind, &mut object, &was, &sent, &mut source);
-        for field in kind.fields.iter().filter(|field| field.server.renewed) {
-            let mut source = Source { domain: &domain, moment };
-            if let Some(value) = fill::value(&field.server.fills, &sent, &object, &mut source) {
-                object.insert(field.name.clone(), value);
-            }
-        }
-        let mut elements = inline::taken_out(kind, &mut object);
-        let cleared =
-            kind.fields.iter().filter(|field| field.server.inline && sent.get(&field.name) == Some(&Value::Null));
-        elements.extend(cleared.map(|field| (field, Vec::new())));
-        *self.object_mut(&work.collection, number) = object;
-        self.put_inline(kind, &handle, elements, moment)?;
-        self.end_exclusive(work, number);
-        Ok(())
-    }
-
-    /// Puts what was sent in the place of an object, but for what the API sets.
-    fn replace_row(&mut self, work: &Work, number: u64, sent: Object, moment: &mut Moment) -> Result<(), Response> {
-        let live = self.row(&work.collection, number).object.clone();
-        let kind = work.kind.of(&live);
-        let sent = self.checked(work, sent, moment)?;
-        let mut object = sent.clone();
-        drop_nulls(kind, &mut object);
-        let kept = kind.fields.iter().filter(|field| field.read_only || store::handle_field(kind) == Some(&field.name));
-        object.extend(kept.filter_map(|field| Some((field.name.clone(), live.get(&field.name)?.clone()))));
-        let domain = self.domain().to_owned();
-        fill::fill_in(&kind.fields, None, &mut object, &sent, &mut Source { domain: &domain, moment });
-        if let Some(message) = forbidden(kind, &object) {
-            return Err(Response::invalid_body(&message));
-        }
-        *self.object_mut(&work.collection, number) = object;
-        Ok(())
-    }
-
     fn delete(
         &mut self,
         work: &Work,
@@ -360,21 +175,13 @@ impl Store {
             return Err(Response::declared(400, refusal));
         }
         let handle = self.handle_at(&work.collection, work.kind, number);
-        if let (Some(above), Some(parent), Some(refusal)) = (work.parent, &work.above, &work.kind.server.held) {
-            let collection = name_of(above, None);
-            let above = self.find(&collection, above, None, parent).map(|number| self.row(&collection, number));
-            if above.is_some_and(|row| row.object.values().any(|value| mentions(value, &handle))) {
-                return Err(Response::declared(400, refusal));
-            }
-        }
         self.check_unused(work.kind, &handle, request)?;
         let object = self.row(&work.collection, number).object.clone();
         self.remove(&work.collection, number);
         if work.parent.is_none() {
             self.remove_dependants(work.kind, &handle, &object);
         }
-        let domain = self.domain().to_owned();
-        let make = |body| fill::make(body, &object, &mut Source { domain: &domain, moment });
+        let make = |body| make::of_template(body, &object, moment);
         Ok(replied(&Reply { body: answer.body.as_ref().map(make), ..answer.clone() }, 204, None))
     }
 
@@ -407,9 +214,10 @@ fn naming(work: &Work, shown: Value) -> Value {
     let elements = object.get(&holders.field).and_then(Value::as_array);
     let naming = elements.and_then(|elements| elements.iter().find(|element| mentions(element, handle)).cloned());
     object.extend(naming.as_ref().and_then(Value::as_object).cloned().unwrap_or_default());
-    fill::shaped(shape, &object).unwrap_or_default()
+    make::shaped(shape, &object).unwrap_or_default()
 }
 
+/// Tells whether a value has a handle in it, at any depth.
 pub(super) fn mentions(value: &Value, handle: &str) -> bool {
     match value {
         Value::String(text) => text == handle,

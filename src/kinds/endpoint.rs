@@ -1,0 +1,111 @@
+//! The operations of the API that a declaration names, and how a list is cut into pages.
+//!
+//! A part of the declaration language of [`super::kind`], where the rest of the crate finds it. Every
+//! key is explained once, in schemas/README.md.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::condition::Condition;
+
+/// One operation of the API.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// HTTP method.
+    pub method: Method,
+    /// Path below `/api/v2`; `{id}` stands for the object's handle.
+    pub path: String,
+    /// Any one of these scopes is enough.
+    pub scopes: Vec<String>,
+    /// The rate limit that it counts against, if it has one of its own.
+    #[serde(default)]
+    pub bucket: Option<String>,
+}
+
+/// How all objects of a kind are read.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct List {
+    /// Path below `/api/v2`.
+    pub path: String,
+    /// The member of the answer that holds the objects.
+    pub items: String,
+    /// Styles that the endpoint knows, the best first.
+    pub paging: Vec<Paging>,
+    /// The largest page, in objects.
+    #[serde(default = "List::default_size")]
+    pub size: usize,
+    /// Fixed query parameters.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+    /// Pages are asked for with `include_totals`.
+    #[serde(default = "List::default_totals")]
+    pub totals: bool,
+    /// Two kinds share the endpoint: those that fit are of this one.
+    #[serde(default, rename = "where")]
+    pub only: Condition,
+    /// Two kinds share the endpoint: those that fit are of the other one.
+    #[serde(default)]
+    pub except: Option<Condition>,
+    /// Any one of these scopes is enough.
+    pub scopes: Vec<String>,
+    /// The rate limit that it counts against, if it has one of its own.
+    #[serde(default)]
+    pub bucket: Option<String>,
+}
+
+impl List {
+    fn default_size() -> usize {
+        50
+    }
+
+    fn default_totals() -> bool {
+        true
+    }
+
+    /// Tells whether an object of the list is of the kind that the list is declared for.
+    #[must_use]
+    pub fn holds(&self, object: &Map<String, Value>) -> bool {
+        self.only.fits(object) && !self.except.as_ref().is_some_and(|other| other.fits(object))
+    }
+}
+
+/// How a list is cut into pages (paging.md of the API facts; Auth0 "Pagination").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Paging {
+    /// One answer holds all.
+    None,
+    /// `page` from 0, `per_page`, `include_totals`; at most 1,000 objects can be reached.
+    Page,
+    /// `take`, then `from` with the answer's `next`.
+    Checkpoint,
+}
+
+/// HTTP methods of the Management API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, serde::Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        })
+    }
+}
