@@ -14,7 +14,7 @@ use super::keep::{Keeper, LeftOut};
 use super::yaml::{marker, yaml};
 use crate::error::{Error, Problem};
 use crate::kinds::Registry;
-use crate::kinds::kind::{Companion, Kind, remove_at};
+use crate::kinds::kind::{Companion, Field, Kind, remove_at};
 use crate::tenant::{Address, Object, Tenant, fill};
 
 /// The name of the file that holds all kinds.
@@ -132,6 +132,12 @@ impl Export {
                     .hint(format!("each keeps its `{id}` in the file, which tells them apart")),
             );
         }
+        for field in kind.fields.iter().filter(|field| objects.iter().any(|object| is_hidden(field, object))) {
+            let scope = field.hidden_without.as_deref().unwrap_or_default();
+            let message = format!("{}: `{}` is left out: the API does not show it", kind.name, field.name);
+            let hint = format!("the token lacks the scope {scope}");
+            self.problems.push(Problem::warning(message).hint(hint));
+        }
         for pointer in unknown {
             let field = pointer.trim_start_matches('/').replace('/', ".");
             self.problems
@@ -195,6 +201,11 @@ impl Export {
         self.companions.push(File { path: PathBuf::from(&path), text: text.to_owned() });
         Some(format!("./{}", &path[below.len()..]))
     }
+}
+
+/// Tells whether the API hides a field that every object has.
+fn is_hidden(field: &Field, object: &Object) -> bool {
+    field.hidden_without.is_some() && !object.value.contains_key(&field.name)
 }
 
 /// Gives the entry of an object in a map from fixed names; nothing where the name has nothing.

@@ -181,3 +181,31 @@ fn hours_are_written_so_that_they_become_the_same_minutes() {
         assert!((hours * 60.0 - f64::from(minutes)).abs() < 0.01, "{minutes}");
     }
 }
+
+#[test]
+fn what_the_api_hides_from_the_token_is_told() {
+    let hidden = json!({ "connections": [{ "id": "con_1", "name": "okta", "strategy": "oidc" }] });
+    let problems = export(&hidden, &Options::default()).problems;
+    assert_eq!(problems[0].message, "connections: `options` is left out: the API does not show it");
+    assert_eq!(problems[0].hint.as_deref(), Some("the token lacks the scope read:connections_options"));
+}
+
+#[test]
+fn keywords_stand_for_secrets_and_fixed_names_are_a_map() {
+    let live = json!({
+        "logStreams": [{ "id": "l", "name": "a", "type": "http", "sink": { "httpEndpoint": "https://a.example", "httpAuthorization": "hush" } }],
+        "triggers": [
+            { "trigger_id": "post-login", "bindings": [{ "id": "b", "action_name": "Greet", "display_name": "Hello" }] },
+            { "trigger_id": "credentials-exchange", "bindings": [] },
+        ],
+    });
+    let exported = export(&live, &Options::default());
+    assert!(
+        exported.files[0].text.contains("httpAuthorization: '##LOGSTREAMS_HTTP_SECRET##'\n"),
+        "{}",
+        exported.files[0].text
+    );
+    assert!(exported.problems[0].message.ends_with("the keywords LOGSTREAMS_HTTP_SECRET"), "{:?}", exported.problems);
+    let bound = json!({ "post-login": [{ "action_name": "Greet", "display_name": "Hello" }] });
+    assert_eq!(read(&exported)["triggers"], bound);
+}
