@@ -113,7 +113,9 @@ async fn every_field(kind: &'static Kind, shape: Shape) -> usize {
         let changed = desired(kind, objects.collect());
         let planned = world.plan_with(&changed, &consent).await;
         let differ: Vec<&Leaf> = leaves.iter().filter(|leaf| leaf.changed.is_some()).collect();
-        differ.iter().for_each(|leaf| leaf.assert_changes_alone(&planned.plan));
+        for leaf in &differ {
+            leaf.assert_changes_alone(&planned.plan);
+        }
         let is_one = |change: &Change| differ.iter().any(|leaf| leaf.address == change.address());
         let others = planned.plan.changes.iter().find(|change| change.action != Action::Delete && !is_one(change));
         assert!(others.is_none(), "{others:#?}");
