@@ -179,7 +179,10 @@ impl Client {
                 match read {
                     Ok(value) => object.value.extend(value.map(|value| (field.name.clone(), value))),
                     Err(failure) => {
-                        let reason = unreadable(&failure).ok_or(failure)?;
+                        // Not every tenant knows every fixed name.
+                        let is_no_name = kind.keys.is_some() && !needs.is_strict() && failure.status == Some(400);
+                        let unknown = is_no_name.then(|| failure.message.clone());
+                        let reason = unreadable(&failure).or(unknown).ok_or(failure)?;
                         if needs.is_strict() {
                             return Ok((Found::Unreadable(format!("{}: {reason}", field.name)), Vec::new()));
                         }

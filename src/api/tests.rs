@@ -364,3 +364,18 @@ async fn a_list_below_an_object_that_may_not_be_read_forbids_a_plan_and_is_told_
     assert_eq!(exported.objects("roles")[1].value["permissions"].as_array().map(Vec::len), Some(2));
     assert!(exported.unreadable.contains_key("roles.permissions"), "{:?}", exported.unreadable);
 }
+
+#[tokio::test]
+async fn a_fixed_name_that_the_tenant_does_not_know_is_told_by_an_export() {
+    let server = Server::start(|_, asked| match asked.line.as_str() {
+        "GET /api/v2/actions/triggers/mcp-tool/bindings" => {
+            Reply::Json(400, json!({"statusCode": 400, "message": "unknown trigger"}))
+        }
+        _ => Reply::Json(200, json!({"bindings": [], "per_page": 100})),
+    });
+    let client = server.client().await;
+    let found = client.fetch(&[kind("triggers")], &Needs::everything()).await.unwrap();
+    assert!(found.objects("triggers").len() > 10 && found.unreadable.contains_key("triggers.bindings"));
+    let needs = needs_of("triggers", &json!({"trigger_id": "mcp-tool", "bindings": []}));
+    assert!(client.fetch(&[kind("triggers")], &needs).await.is_err());
+}

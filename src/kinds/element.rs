@@ -4,6 +4,8 @@
 //! Each such kind is made once, from the mark `child` and the field's `items`, with the names that the API
 //! has: a member that is a name in files and a handle on the wire stands under the handle's name.
 
+use serde_json::json;
+
 use super::kind::{Child, Field, Fields, Kind, Named, Reference, Type};
 use super::server::{Joined, ServerField};
 
@@ -84,7 +86,7 @@ fn of_named(member: &Field, names: &Named, id: &str) -> Field {
     if names.by.contains(&member.name) {
         member.required = false;
         member.read_only = true;
-        let joined = Joined { field: Some(member.name.clone()), ..Joined::default() };
+        let joined = Joined { shape: Some(json!(format!("{{{}}}", member.name))), ..Joined::default() };
         member.server = ServerField { joined: Some(joined), ..member.server };
         member.reference = None;
     }
@@ -104,6 +106,12 @@ fn wire_key(field: &Field, members: &Fields) -> Vec<String> {
 }
 
 impl Field {
+    /// Tells whether the object has the elements too, in what an update takes and in answers.
+    #[must_use]
+    pub fn is_inline(&self) -> bool {
+        self.server.inline.as_ref() == Some(&self.name)
+    }
+
     /// Gives the members by which the elements of a `child` field are told apart, under the names that the
     /// API has: those of its key, or the handle.
     #[must_use]

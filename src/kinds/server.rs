@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::kind::Condition;
 pub use action::{Action, Restores};
-pub use field::{Answer, Backlink, Collects, Endpoints, Joined, Mirror, Newest, ServerField};
+pub use field::{Answer, Collects, Endpoints, Joined, Mirror, ServerField};
 pub use kind::{Answers, Becomes, Protected, Refused, Reply, ServerKind, Settles, Unique, UsedBy};
 
 /// A value that is filled in.
@@ -70,8 +70,8 @@ pub struct Holders {
     pub kind: String,
     /// Its `child` field, or another one.
     pub field: String,
-    /// What is shown of an object, with `{field}` in the place of values, the members of the naming element among
-    /// them; without it the object.
+    /// What is shown of an object, with `{field}` in the place of values, for a list the members of the naming
+    /// element among them; without it the object, and for a field the number of objects.
     #[serde(default)]
     pub shape: Option<Value>,
 }

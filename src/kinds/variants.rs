@@ -1,15 +1,25 @@
 //! Kinds whose fields depend on a value of the object: each case becomes a kind of its own, once, so
-//! that no other room has to look at cases.
+//! that no other room has to look at cases. A kind that is a case of another one is served by that one.
 
 use std::collections::BTreeMap;
 
 use super::kind::{Fields, Kind};
 
-/// Gives all kinds with their variants made.
+/// Gives all kinds with their variants made, and those that another one serves with its name.
 ///
 /// # Errors
 /// Says which declaration names a member or a kind that is not there.
-pub(super) fn resolved(kinds: Vec<Kind>) -> Result<Vec<Kind>, String> {
+pub(super) fn resolved(mut kinds: Vec<Kind>) -> Result<Vec<Kind>, String> {
+    let served: BTreeMap<String, String> = kinds
+        .iter()
+        .flat_map(|kind| {
+            let cases = kind.variants.iter().flat_map(|variants| &variants.cases);
+            cases.filter_map(|case| Some((case.kind.clone()?, kind.name.clone())))
+        })
+        .collect();
+    for kind in &mut kinds {
+        kind.server.served_by = served.get(&kind.name).cloned();
+    }
     let all = kinds.clone();
     kinds.into_iter().map(|kind| with_variants(kind, &all)).collect()
 }

@@ -66,7 +66,7 @@ fn complete(
     let held: Vec<Map<String, Value>> = held.into_iter().flatten().map(members).collect();
     let Some(Value::Array(elements)) = object.value.get_mut(&field.name) else { return };
     let mut taken: Vec<Map<String, Value>> = elements.iter().map(members).collect();
-    let mut wrong: BTreeMap<usize, String> = BTreeMap::new();
+    let mut wrong: BTreeMap<usize, (String, Option<String>)> = BTreeMap::new();
     for index in 0..elements.len() {
         let said = members(&elements[index]);
         if said.len() == named.by.len() {
@@ -87,20 +87,23 @@ fn complete(
                 taken.push(chosen);
             }
             (None, 0) => {
-                wrong.insert(index, format!("none of {} is it, in the definitions or the tenant", named.kind));
+                let what =
+                    format!("names an object of {} that neither the definitions nor the tenant have", named.kind);
+                wrong.insert(index, (what, None));
             }
             (None, count) => {
                 let left_out: Vec<&str> =
                     named.by.iter().filter(|name| !said.contains_key(*name)).map(String::as_str).collect();
-                let what = format!("{count} of {} are it: say `{}` too", named.kind, left_out.join("`, `"));
-                wrong.insert(index, what);
+                let what = format!("can mean {count} objects of {}", named.kind);
+                let hint = format!("say `{}` too", left_out.join("`, `"));
+                wrong.insert(index, (what, Some(hint)));
             }
         }
     }
     canon::sort(field, elements);
-    for (index, what) in wrong {
+    for (index, (what, hint)) in wrong {
         let pointer = format!("/{}/{index}", escape(&field.name));
-        let message = format!("{address}: `{}`: {what}", label(&pointer));
-        problems.push(Problem::error(message).at(object.provenance.origin(&pointer)));
+        let message = format!("{address}: `{}` {what}", label(&pointer));
+        problems.push(Problem::error(message).at(object.provenance.origin(&pointer)).maybe_hint(hint));
     }
 }

@@ -612,7 +612,7 @@ fn a_grant_named_by_its_application_alone_is_the_only_one_or_the_one_that_is_the
     );
     let problems = planned_with(&desired(one), &live(json!([])), &Policy::default()).unwrap_err();
     let messages: Vec<String> = problems.sorted().iter().map(|problem| problem.message.clone()).collect();
-    assert_eq!(messages, ["organizations/acme: `client_grants[0]`: 2 of clientGrants are it: say `audience` too"]);
+    assert_eq!(messages, ["organizations/acme: `client_grants[0]` can mean 2 objects of clientGrants"]);
     let said = desired(json!([{"client_id": "One", "audience": API}]));
     assert_eq!(bodies(&planned(&said, &live(json!([]))))[0].2, json!({"grant_id": "g1"}));
 }

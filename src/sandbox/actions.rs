@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::exchange::{Moment, Request, Response};
 use super::fill;
-use super::make::{self, Source};
+use super::make;
 use super::operations::Work;
-use super::store::{Object, Store, children_of, handle_field, name_of};
+use super::store::{Object, Store, children_of, name_of};
 use crate::kinds::server::{Action, Answer, Restores};
 
 impl Store {
@@ -24,17 +24,16 @@ impl Store {
     ) -> Result<Response, Response> {
         let sent = request.object()?;
         let found = self.acted_on(work, action, handle, &sent)?;
-        let domain = self.domain().to_owned();
         let number = match found {
             Some(number) => number,
             None if action.creates => {
                 let mut object = sent.clone();
-                fill::set(&action.set, &mut object, &mut Source { domain: &domain, moment });
+                fill::set(&action.set, &mut object, moment);
                 self.move_flags(work, action);
                 self.made(work, work.above.clone(), &object, moment)?
             }
             None => {
-                return self.act_on_nothing(work, action, &sent, &mut Source { domain: &domain, moment });
+                return self.act_on_nothing(work, action, &sent, moment);
             }
         };
         let mut object = self.row(&work.collection, number).object.clone();
@@ -47,14 +46,12 @@ impl Store {
         if let Some(restores) = &action.restores {
             self.restore_from(work, restores, &sent, &mut object)?;
         }
-        fill::set(&action.set, &mut object, &mut Source { domain: &domain, moment });
+        fill::set(&action.set, &mut object, moment);
         *self.object_mut(&work.collection, number) = object;
         self.end_exclusive(work, number);
         let shown = self.show(work, number, Answer::Action, moment);
         let answer = match (&action.answer, &shown) {
-            (Some(template), Value::Object(object)) => {
-                make::of_template(template, object, &mut Source { domain: &domain, moment })
-            }
+            (Some(template), Value::Object(object)) => make::of_template(template, object, moment),
             _ => shown,
         };
         let is_write = !action.set.is_empty() || action.creates || action.restores.is_some();
@@ -89,7 +86,7 @@ impl Store {
             let message = format!("Payload validation error: 'Missing required property: {}'.", restores.by);
             return Err(Response::invalid_body(&message));
         };
-        let parent = handle_field(work.kind).and_then(|id| object.get(id)?.as_str());
+        let parent = work.kind.id.as_deref().and_then(|id| object.get(id)?.as_str());
         let collection = name_of(child, Some(work.kind));
         let found = self.find(&collection, child, parent, handle);
         let found = found.ok_or_else(|| Response::declared(404, &child.server.missing))?;
@@ -122,17 +119,17 @@ impl Store {
         work: &Work,
         action: &Action,
         sent: &Object,
-        source: &mut Source,
+        moment: &mut Moment,
     ) -> Result<Response, Response> {
         let named = action.by.as_ref().and_then(|field| sent.get(field)?.as_str());
         if let (Some(named), Some(tenant)) = (named, &action.tenant)
-            && make::text_of(tenant, sent, source) == named
+            && make::text_of(tenant, sent, moment) == named
         {
             self.end_flags(work, |field| action.set.contains_key(field), None);
             return Ok(Response { is_write: true, ..Response::read(action.status, Value::Object(sent.clone())) });
         }
         if let Some(otherwise) = &action.otherwise {
-            return Ok(Response::read(action.status, make::of_template(otherwise, sent, source)));
+            return Ok(Response::read(action.status, make::of_template(otherwise, sent, moment)));
         }
         Err(action.needs.as_ref().map_or_else(
             || Response::declared(404, &work.kind.server.missing),

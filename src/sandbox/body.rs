@@ -24,7 +24,7 @@ pub enum Write<'a> {
 pub fn problem(kind: &Kind, body: &Map<String, Value>, write: Write) -> Option<String> {
     let sent_along = |name: &str| {
         let mut fields = kind.fields.iter().filter(|_| matches!(write, Write::Create));
-        fields.find(|field| field.server.sent_as.as_deref() == Some(name))
+        fields.find(|field| field.server.inline.as_deref() == Some(name))
     };
     let is_unknown =
         |(name, value): &(&String, &Value)| !is_taken(kind, name, value, write) && sent_along(name).is_none();
@@ -52,7 +52,7 @@ fn declared<'k>(kind: &'k Kind, name: &str) -> Option<&'k Field> {
 
 fn is_taken(kind: &Kind, name: &str, value: &Value, write: Write) -> bool {
     declared(kind, name).is_some_and(|field| {
-        let is_open = !field.read_only && field.call.is_none() && (field.child.is_none() || field.server.inline);
+        let is_open = !field.read_only && field.call.is_none() && (field.child.is_none() || field.is_inline());
         is_open
             && match write {
                 Write::Create => !field.update_only,

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::exchange::{Moment, Response};
 use super::fill;
-use super::make::Source;
 use super::operations::Work;
 use super::store::{Object, Store, name_of};
 use crate::kinds::kind::{Fields, Kind};
@@ -32,7 +31,7 @@ pub(super) fn take(
             continue;
         };
         let id = child.id.as_deref().unwrap_or("id");
-        let work = Work { kind: child, parent: Some(kind), collection: name_of(child, Some(kind)), above: None };
+        let work = Work::new(child, Some(kind), None);
         for item in items {
             let Value::Object(sent) = item else { continue };
             let number = match sent.get(id).and_then(Value::as_str) {
@@ -76,7 +75,7 @@ impl Store {
         let collection = name_of(above, None);
         let Some(number) = self.find(&collection, above, None, handle) else { return Ok(()) };
         let found = &self.row(&collection, number).object;
-        if let Some(needs) = kind.server.below.as_ref().filter(|needs| !needs.live.fits(found)) {
+        if let Some(needs) = kind.server.needs.as_ref().filter(|needs| !needs.live.fits(found)) {
             return Err(Response::declared(needs.status, &needs.refusal));
         }
         for object in objects {
@@ -88,8 +87,7 @@ impl Store {
     /// Makes the children with which an object begins.
     pub(super) fn plant_below(&mut self, kind: &Kind, handle: &str, moment: &mut Moment) -> Result<(), Response> {
         for child in kind.server.children.iter().filter(|child| !child.server.seed.is_empty()) {
-            let collection = name_of(child, Some(kind));
-            let work = Work { kind: child, parent: Some(kind), collection, above: Some(handle.to_owned()) };
+            let work = Work::new(child, Some(kind), Some(handle.to_owned()));
             let fits =
                 |store: &Self| store.look_up_from(&work, child, Some(handle), [&mut Object::new(), &mut Object::new()]);
             if fits(self).is_err() {
@@ -114,8 +112,7 @@ impl Store {
         for child in work.kind.server.children.iter().filter(is_asked) {
             self.settle(moment);
             let handle = self.handle_at(&work.collection, work.kind, number);
-            let collection = name_of(child, Some(work.kind));
-            let below = Work { kind: child, parent: Some(work.kind), collection, above: Some(handle.clone()) };
+            let below = Work::new(child, Some(work.kind), Some(handle.clone()));
             self.made(&below, Some(handle), &Object::new(), moment)?;
         }
         Ok(())
@@ -137,10 +134,9 @@ impl Store {
         else {
             return;
         };
-        let (collection, domain) = (name_of(above, None), self.domain().to_owned());
+        let collection = name_of(above, None);
         if let Some(parent) = self.find(&collection, above, None, &handle) {
-            let mut source = Source { domain: &domain, moment };
-            fill::set(&kind.server.sets_above, self.object_mut(&collection, parent), &mut source);
+            fill::set(&kind.server.sets_above, self.object_mut(&collection, parent), moment);
         }
     }
 }

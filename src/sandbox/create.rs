@@ -6,12 +6,13 @@ use serde_json::Value;
 
 use super::body::{self, Write};
 use super::exchange::{Moment, Response};
-use super::make::{self, Source};
+use super::make;
 use super::operations::Work;
-use super::store::{self, Object, Store, name_of};
+use super::store::{Object, Store};
 use super::write::{broken, drop_nulls, forbidden, is_cleared, may_write, on_the_wire, refused};
 use super::{children, fill, inline};
 use crate::kinds::kind::Kind;
+use crate::kinds::server::Unique;
 
 impl Store {
     /// Makes an object as a create of this body does.
@@ -19,11 +20,12 @@ impl Store {
     /// # Errors
     /// Gives the refusal that a create would get.
     pub fn make(&mut self, kind: &Kind, body: Object, moment: &mut Moment) -> Result<Object, Response> {
-        let work = Work { kind, parent: None, collection: name_of(kind, None), above: None };
+        let work = Work::new(kind, None, None);
         let number = self.create(&work, None, body, moment)?;
         Ok(self.row(&work.collection, number).object.clone())
     }
 
+    /// Makes an object of what a create sent, and the children that it asks for.
     pub(super) fn create(
         &mut self,
         work: &Work,
@@ -68,26 +70,19 @@ impl Store {
         moment: &mut Moment,
     ) -> Result<u64, Response> {
         let kind = work.kind.of(sent);
-        let domain = self.domain().to_owned();
         let below = parent.as_deref();
         let mut object = sent.clone();
         drop_nulls(kind, &mut object);
         let mut sent = sent.clone();
         self.look_up_from(work, kind, parent.as_deref(), [&mut object, &mut sent])?;
         for becomes in &kind.server.becomes {
-            let wanted = make::text_of(&becomes.equals, &sent, &mut Source { domain: &domain, moment });
+            let wanted = make::text_of(&becomes.equals, &sent, moment);
             if object.get(&becomes.field).is_some_and(|value| *value == *wanted) {
                 object.extend(becomes.set.clone());
             }
         }
         let known = self.with_joined(kind, &sent);
-        fill::fill_in(
-            &kind.fields,
-            store::handle_field(kind),
-            &mut object,
-            &known,
-            &mut Source { domain: &domain, moment },
-        );
+        fill::fill_in(&kind.fields, kind.id.as_deref(), &mut object, &known, moment);
         for field in kind.server.fields.iter().filter(|field| field.child.is_none()) {
             object.shift_remove(&field.name);
         }
@@ -98,16 +93,8 @@ impl Store {
         if let Some(message) = forbidden(kind, &object) {
             return Err(Response::invalid_body(&message));
         }
-        for unique in &kind.server.unique {
-            let same = |other: &Object| unique.fields.iter().all(|name| other.get(name) == object.get(name));
-            let counts = unique.fields.first().is_some_and(|name| object.contains_key(name));
-            let mut beside = self.rows_of(&work.collection).filter(|row| row.parent.as_deref() == below);
-            if counts && beside.any(|row| same(&row.object)) {
-                return Err(Response::declared(409, &unique.refusal));
-            }
-        }
-        let handle =
-            store::handle_field(kind).and_then(|id| object.get(id)?.as_str().map(str::to_owned)).unwrap_or_default();
+        self.check_unique(work, kind, below, &object)?;
+        let handle = kind.id.as_deref().and_then(|id| object.get(id)?.as_str().map(str::to_owned)).unwrap_or_default();
         if let Err(refusal) = children::take(self, kind, &handle, &mut object, moment) {
             self.remove_dependants(kind, &handle, &object);
             return Err(refusal);
@@ -122,5 +109,19 @@ impl Store {
         self.set_above(work, kind, number, moment);
         self.plant_below(work.kind, &handle, moment)?;
         Ok(number)
+    }
+
+    /// Refuses an object with values that another one beside it has.
+    fn check_unique(&self, work: &Work, kind: &Kind, parent: Option<&str>, object: &Object) -> Result<(), Response> {
+        let is_taken = |unique: &&Unique| {
+            let same = |other: &Object| unique.fields.iter().all(|name| other.get(name) == object.get(name));
+            let counts = unique.fields.first().is_some_and(|name| object.contains_key(name));
+            let mut beside = self.rows_of(&work.collection).filter(|row| row.parent.as_deref() == parent);
+            counts && beside.any(|row| same(&row.object))
+        };
+        match kind.server.unique.iter().find(is_taken) {
+            Some(unique) => Err(Response::declared(409, &unique.refusal)),
+            None => Ok(()),
+        }
     }
 }

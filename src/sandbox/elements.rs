@@ -100,7 +100,7 @@ impl Store {
         let first = meant.first().map_or(Deed::Add, |meant| meant.deed);
         let body = if is_list { Value::Array(shown) } else { shown.pop().unwrap_or_else(|| json!({})) };
         Ok(match first {
-            Deed::Change => replied(&answers.update, 200, Some(body)),
+            Deed::Change => Response::written(200, Some(body)),
             Deed::Remove => replied(&answers.delete, 204, None),
             Deed::Add | Deed::Replace => replied(&answers.create, 201, Some(body)),
         })

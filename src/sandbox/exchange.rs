@@ -1,7 +1,7 @@
 //! A request and its answer as values, and the refusals of the API.
 //!
-//! Pure: it knows nothing of sockets and nothing of kinds. `http` makes a request from the wire, the
-//! store answers it, `http` writes the answer. Wordings that no recording shows are those of the
+//! Pure: it knows nothing of sockets and nothing of kinds. `http` makes a request from the wire,
+//! `operations` answers it, `http` writes the answer. Wordings that no recording shows are those of the
 //! validator that the recorded ones come from, or of the documentation; each says so.
 
 use std::collections::HashSet;
@@ -182,7 +182,7 @@ impl Response {
     }
 }
 
-/// What a request happens in: the clock, randomness, and what the token may do.
+/// What a request happens in: the clock, randomness, the tenant's domain and name, and what the token may do.
 pub struct Moment<'a> {
     /// Milliseconds since 1970.
     pub now: u64,
@@ -190,6 +190,8 @@ pub struct Moment<'a> {
     pub rng: &'a mut dyn FnMut(&mut [u8]),
     /// The scopes of the token.
     pub scopes: HashSet<String>,
+    /// The tenant's domain.
+    pub domain: String,
     /// The tenant's name, where it is not the first label of its domain.
     pub tenant_name: Option<&'a str>,
 }

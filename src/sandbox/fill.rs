@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::make::{self, Source};
+use super::exchange::Moment;
+use super::make;
 use super::view::masked;
 use crate::kinds::kind::{Field, Fields, Kind, Type, value_of};
 use crate::kinds::server::Fill;
@@ -18,71 +19,94 @@ pub fn fill_in(
     first: Option<&str>,
     object: &mut Map<String, Value>,
     sent: &Map<String, Value>,
-    source: &mut Source,
+    moment: &mut Moment,
 ) {
     let order = fields.iter().filter(|field| Some(field.name.as_str()) == first);
     for field in order.chain(fields.iter().filter(|field| Some(field.name.as_str()) != first)) {
         match object.get_mut(&field.name) {
             // A null is left only where it is kept as a value.
             None | Some(Value::Null) => {
-                if let Some(value) = filled(field, sent, object, source) {
+                if let Some(value) = filled(field, sent, object, moment) {
                     object.insert(field.name.clone(), value);
                 }
             }
             Some(Value::Object(inner)) if field.holds == Type::Object => {
-                fill_in(&field.fields, None, inner, sent, source);
+                fill_in(&field.fields, None, inner, sent, moment);
             }
-            Some(Value::Array(elements)) => fill_in_elements(field, elements, sent, source),
+            Some(Value::Array(elements)) => fill_in_elements(field, elements, sent, moment),
             Some(_) => {}
         }
     }
 }
 
+/// Fills in what an update did not send, where the API does.
+pub fn fill_in_updated(
+    kind: &Kind,
+    object: &mut Map<String, Value>,
+    was: &Map<String, Value>,
+    sent: &Map<String, Value>,
+    moment: &mut Moment,
+) {
+    for field in &kind.fields {
+        // An object that was not there is filled in as by a create (recorded: session_transfer).
+        if let (Some(Value::Object(inner)), None) = (object.get_mut(&field.name), was.get(&field.name)) {
+            fill_in(&field.fields, None, inner, sent, moment);
+        }
+    }
+    fill_in_read_only(&kind.fields, object, sent, moment);
+    for field in kind.fields.iter().filter(|field| sent.contains_key(&field.name)) {
+        if let Some(Value::Array(elements)) = object.get_mut(&field.name) {
+            fill_in_elements(field, elements, sent, moment);
+        }
+    }
+    fill_in_replaced(kind, object, was, sent, moment);
+    for field in kind.fields.iter().filter(|field| field.server.renewed) {
+        if let Some(value) = value(&field.server.fills, sent, object, moment) {
+            object.insert(field.name.clone(), value);
+        }
+    }
+}
+
 /// Fills in what was not sent of the elements of a list.
-pub fn fill_in_elements(field: &Field, elements: &mut [Value], sent: &Map<String, Value>, source: &mut Source) {
+fn fill_in_elements(field: &Field, elements: &mut [Value], sent: &Map<String, Value>, moment: &mut Moment) {
     let Some(items) = field.items.as_deref().filter(|items| !items.fields.is_empty()) else { return };
     for element in elements.iter_mut().filter_map(Value::as_object_mut) {
-        fill_in(&items.fields, None, element, sent, source);
+        fill_in(&items.fields, None, element, sent, moment);
     }
 }
 
 /// Fills in the members that the API itself sets, in objects that an update replaced.
-pub fn fill_in_read_only(
-    fields: &Fields,
-    object: &mut Map<String, Value>,
-    sent: &Map<String, Value>,
-    source: &mut Source,
-) {
+fn fill_in_read_only(fields: &Fields, object: &mut Map<String, Value>, sent: &Map<String, Value>, moment: &mut Moment) {
     for field in fields {
         if let (Some(Value::Object(inner)), true) = (object.get_mut(&field.name), sent.contains_key(&field.name)) {
             let mut inner_sent = inner.clone();
             for member in field.fields.iter().filter(|member| member.read_only) {
                 if !inner.contains_key(&member.name)
-                    && let Some(value) = value(&member.server.fills, sent, inner, source)
+                    && let Some(value) = value(&member.server.fills, sent, inner, moment)
                 {
                     inner.insert(member.name.clone(), value);
                 }
             }
             inner_sent.retain(|name, _| inner.contains_key(name));
-            fill_in_read_only(&field.fields, inner, &inner_sent, source);
+            fill_in_read_only(&field.fields, inner, &inner_sent, moment);
         }
     }
 }
 
 /// Brings back what an object that an update replaced keeps, and fills in anew what the API fills in there.
-pub fn fill_in_replaced(
+fn fill_in_replaced(
     kind: &Kind,
     object: &mut Map<String, Value>,
     was: &Map<String, Value>,
     sent: &Map<String, Value>,
-    source: &mut Source,
+    moment: &mut Moment,
 ) {
     let whole = object.clone();
     for field in kind.fields.iter().filter(|field| !field.merge && sent.contains_key(&field.name)) {
         if let (Some(Value::Object(inner)), Some(Value::Object(was))) =
             (object.get_mut(&field.name), was.get(&field.name))
         {
-            restore(&field.fields, inner, Some(was), &whole, source);
+            restore(&field.fields, inner, Some(was), &whole, moment);
         }
     }
 }
@@ -92,7 +116,7 @@ fn restore(
     object: &mut Map<String, Value>,
     was: Option<&Map<String, Value>>,
     whole: &Map<String, Value>,
-    source: &mut Source,
+    moment: &mut Moment,
 ) {
     for field in fields {
         let before = was.and_then(|was| was.get(&field.name));
@@ -100,10 +124,8 @@ fn restore(
             sent @ (None | Some(Value::Null)) => {
                 // A null clears what is kept, but not what is filled in anew (recorded of oidc_metadata).
                 let kept = before.filter(|_| field.server.kept && sent.is_none()).cloned();
-                let value = kept.or_else(|| match field.server.renews.as_slice() {
-                    [] if field.server.renewed => filled(field, whole, object, source),
-                    fills => value(fills, whole, object, source),
-                });
+                let is_renewed = kept.is_none() && field.server.renewed;
+                let value = if is_renewed { filled(field, whole, object, moment) } else { kept };
                 if let Some(value) = value {
                     object.insert(field.name.clone(), value);
                 }
@@ -114,7 +136,7 @@ fn restore(
                 }
             }
             Some(Value::Object(inner)) if field.holds == Type::Object => {
-                restore(&field.fields, inner, before.and_then(Value::as_object), whole, source);
+                restore(&field.fields, inner, before.and_then(Value::as_object), whole, moment);
             }
             Some(_) => {}
         }
@@ -136,9 +158,9 @@ fn unmask(value: &mut Value, before: &Value) {
 }
 
 /// Gives what the API makes of a field that was not sent.
-fn filled(field: &Field, sent: &Map<String, Value>, object: &Map<String, Value>, source: &mut Source) -> Option<Value> {
+fn filled(field: &Field, sent: &Map<String, Value>, object: &Map<String, Value>, moment: &mut Moment) -> Option<Value> {
     let Some(collects) = &field.server.collects else {
-        return value(&field.server.fills, sent, object, source);
+        return value(&field.server.fills, sent, object, moment);
     };
     let is_on = |name: &String| object.get(name) == Some(&Value::Bool(true));
     let parts = collects.of.iter().filter(|(name, _)| is_on(name)).map(|(_, part)| part);
@@ -152,19 +174,19 @@ pub fn value(
     fills: &[Fill],
     sent: &Map<String, Value>,
     object: &Map<String, Value>,
-    source: &mut Source,
+    moment: &mut Moment,
 ) -> Option<Value> {
     let fill = fills.iter().find(|fill| fill.when.fits(sent))?;
     let made =
-        fill.value.clone().or_else(|| fill.make.as_ref().map(|template| make::of_template(template, object, source)));
+        fill.value.clone().or_else(|| fill.make.as_ref().map(|template| make::of_template(template, object, moment)));
     made.or_else(|| value_of(object, fill.from.as_deref()?).cloned())
 }
 
 /// Gives an object the values that a declaration sets.
-pub fn set(values: &BTreeMap<String, Vec<Fill>>, object: &mut Map<String, Value>, source: &mut Source) {
+pub fn set(values: &BTreeMap<String, Vec<Fill>>, object: &mut Map<String, Value>, moment: &mut Moment) {
     let before = object.clone();
     for (name, fills) in values {
-        if let Some(value) = value(fills, &before, &before, source) {
+        if let Some(value) = value(fills, &before, &before, moment) {
             object.insert(name.clone(), value);
         }
     }

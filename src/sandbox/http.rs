@@ -137,7 +137,9 @@ impl Shared {
         let mut rng = fill_random;
         let tenant_name = self.manner.tenant_name.as_deref();
         let is_new = !state.has_keys();
-        let mut moment = Moment { now, rng: &mut rng, scopes: std::collections::HashSet::new(), tenant_name };
+        let scopes = std::collections::HashSet::new();
+        let domain = state.store.domain().to_owned();
+        let mut moment = Moment { now, rng: &mut rng, scopes, domain, tenant_name };
         match (request.method, request.path.as_str()) {
             (Method::Post, "/oauth/token") => {
                 let keys = state.keys()?;

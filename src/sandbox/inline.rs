@@ -15,11 +15,7 @@ pub(super) type Sent<'k> = Vec<(&'k Field, Vec<Value>)>;
 
 /// Takes what was sent of such fields out of an object.
 pub(super) fn taken_out<'k>(kind: &'k Kind, object: &mut Object) -> Sent<'k> {
-    let names = |field: &'k Field| {
-        let own = Some(&field.name).filter(|_| field.server.inline);
-        own.into_iter().chain(&field.server.sent_as).map(move |name| (field, name))
-    };
-    let fields = kind.fields.iter().flat_map(names);
+    let fields = kind.fields.iter().filter_map(|field| Some((field, field.server.inline.as_ref()?)));
     fields
         .filter_map(|(field, name)| match object.shift_remove(name)? {
             Value::Array(items) => Some((field, items)),
@@ -39,8 +35,7 @@ impl Store {
     ) -> Result<(), Response> {
         for (field, items) in sent {
             let Some(element) = field.server.element.as_deref() else { continue };
-            let collection = name_of(element, Some(kind));
-            let work = Work { kind: element, parent: Some(kind), collection, above: Some(handle.to_owned()) };
+            let work = Work::new(element, Some(kind), Some(handle.to_owned()));
             let rows = self.rows_of(&work.collection).filter(|row| row.parent == work.above);
             let old: Vec<u64> = rows.map(|row| row.number).collect();
             for number in old {
@@ -60,7 +55,7 @@ impl Store {
 
     /// Gives the elements that answers show in an object.
     pub(super) fn inline(&self, kind: &Kind, field: &Field, object: &Object) -> Option<Value> {
-        let element = field.server.element.as_deref().filter(|_| field.server.inline)?;
+        let element = field.server.element.as_deref().filter(|_| field.is_inline())?;
         let handle = object.get(kind.id.as_deref()?)?.as_str()?;
         let rows = self.rows_of(&name_of(element, Some(kind))).filter(|row| row.parent.as_deref() == Some(handle));
         let id = field.child.as_ref().and_then(|child| child.element.as_deref());

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::exchange::{Request, Response};
 use super::operations::mentions;
-use super::store::{Object, Row, Store, children_of, handle_field, name_of};
+use super::store::{Object, Row, Store, children_of, name_of};
 use super::{make, view};
-use crate::kinds::kind::{Field, Fields, Kind, Reference, Type, at};
+use crate::kinds::kind::{Field, Fields, Kind, Reference, Type};
 use crate::kinds::server::{Answer, Holders, Joined, UsedBy};
 
 impl Store {
@@ -59,38 +59,47 @@ impl Store {
         }
     }
 
-    /// Gives the value that an answer shows from what a member refers to.
+    /// Gives the value that an answer shows from another object.
     pub(super) fn joined(&self, kind: &Kind, field: &Field, object: &Object) -> Option<Value> {
-        self.joined_beside(&kind.fields, kind.id.as_deref(), field, object)
+        self.joined_in(&kind.fields, Some(kind), field, object)
     }
 
-    /// Gives the value that an answer shows from what the member of an object, or its handle, refers to.
-    pub(super) fn joined_beside(
+    /// Gives the value that an answer shows from another object, for an object with these fields, which need not
+    /// be one of a kind.
+    pub(super) fn joined_in(
         &self,
         fields: &Fields,
-        id: Option<&str>,
+        kind: Option<&Kind>,
         field: &Field,
         object: &Object,
     ) -> Option<Value> {
-        let Joined { by, field: wanted, child, fits } = field.server.joined.as_ref()?;
-        let by = fields.find(by.as_deref().or(id)?)?;
-        let mut target = self.meant(fields, by, object)?;
-        let kind = by.reference.iter().flat_map(Reference::kinds).find_map(|name| self.kind(name));
-        if let Some(child) = child {
-            let is_it = |row: &&Row| fits.iter().all(|(member, beside)| row.object.get(member) == object.get(beside));
-            target = &self.rows_below(kind?, child, target)?.find(is_it)?.object;
+        let Joined { by, child, fits, shape } = field.server.joined.as_ref()?;
+        let (mut of, mut target) = (kind, object);
+        if by.is_some() || child.is_none() {
+            let by = fields.find(by.as_deref().or_else(|| kind?.id.as_deref())?)?;
+            of = by.reference.iter().flat_map(Reference::kinds).find_map(|name| self.kind(name));
+            target = self.meant(fields, by, object)?;
         }
-        match wanted {
-            Some(pointer) if pointer.starts_with('/') => at(target, pointer).cloned(),
-            Some(name) => target.get(name).cloned(),
+        if let Some(child) = child {
+            let has = |row: &Row, member: &str, wanted: &Value| {
+                row.object.get(member) == make::shaped(wanted, object).as_ref()
+            };
+            let is_it = |row: &&Row| fits.iter().all(|(member, wanted)| has(row, member, wanted));
+            target = &self.rows_below(of?, child, target)?.filter(is_it).last()?.object;
+            of = children_of(of?).find(|other| other.name == *child);
+        }
+        match shape {
+            Some(shape) => make::shaped(shape, target),
             None if field.holds == Type::Object => {
                 let shown = |member: &Field| {
-                    let from_below = || self.newest(kind?, kind?.fields.get(&member.name)?, target);
+                    let from_elsewhere = || self.joined(of?, of?.fields.get(&member.name)?, target);
                     let constant = || member.server.fills.first()?.value.clone();
-                    let value = target.get(&member.name).cloned().or_else(from_below).or_else(constant)?;
+                    let value = target.get(&member.name).cloned().or_else(from_elsewhere).or_else(constant)?;
                     Some((member.name.clone(), value))
                 };
-                Some(Value::Object(field.fields.iter().filter_map(shown).collect()))
+                let mut shown: Object = field.fields.iter().filter_map(shown).collect();
+                view::hide(self, &field.fields, &mut shown, Answer::Get);
+                Some(Value::Object(shown))
             }
             None => None,
         }
@@ -99,29 +108,19 @@ impl Store {
     /// Goes through the children of an object that have a name.
     fn rows_below(&self, kind: &Kind, child: &str, object: &Object) -> Option<impl Iterator<Item = &Row>> {
         let child = children_of(kind).find(|other| other.name == child)?;
-        let handle = object.get(handle_field(kind)?)?.as_str()?.to_owned();
+        let handle = object.get(kind.id.as_deref()?)?.as_str()?.to_owned();
         let rows = self.rows_of(&name_of(child, Some(kind)));
         Some(rows.filter(move |row| row.parent.as_ref() == Some(&handle)))
     }
 
-    /// Gives what an object shows of its newest child.
-    pub(super) fn newest(&self, kind: &Kind, field: &Field, object: &Object) -> Option<Value> {
-        let newest = field.server.newest.as_ref()?;
-        let found = self.rows_below(kind, &newest.child, object)?.filter(|row| newest.when.fits(&row.object)).last()?;
-        if let Some(shape) = &newest.shape {
-            return make::shaped(shape, &found.object);
+    /// Gives what an object shows of those that name it: the first in a shape, or how many there are.
+    pub(super) fn told_by_holders(&self, kind: &Kind, field: &Field, object: &Object) -> Option<Value> {
+        let holders = field.server.holders.as_ref()?;
+        let (_, rows) = self.holders(holders, kind, object.get(kind.id.as_deref()?)?.as_str()?)?;
+        match &holders.shape {
+            Some(shape) => make::shaped(shape, rows.first()?.1),
+            None => Some(json!(rows.len())),
         }
-        let shown = |member: &Field| Some((member.name.clone(), found.object.get(&member.name)?.clone()));
-        let mut shown: Object = field.fields.iter().filter_map(shown).collect();
-        view::hide(self, &field.fields, &mut shown, Answer::Get);
-        Some(Value::Object(shown))
-    }
-
-    /// Counts the objects of a kind that name this one.
-    pub(super) fn counted(&self, kind: &Kind, field: &Field, object: &Object) -> Option<Value> {
-        let counts = field.server.counts.as_ref()?;
-        let handle = object.get(handle_field(kind)?)?.as_str()?;
-        Some(json!(self.holders(counts, kind, handle)?.1.len()))
     }
 
     /// Refuses to delete what objects of other kinds name.
@@ -131,13 +130,22 @@ impl Store {
     pub(super) fn check_unused(&self, kind: &Kind, handle: &str, request: &Request) -> Result<(), Response> {
         let is_forced =
             |used: &UsedBy| used.unless.as_ref().is_some_and(|name| request.parameter(name) == Some("true"));
-        kind.server.used_by.iter().filter(|used| !is_forced(used)).try_for_each(|used| {
-            let holders = Holders { kind: used.kind.clone(), field: used.field.clone(), shape: None };
-            match self.holders(&holders, kind, handle) {
-                Some((_, rows)) if !rows.is_empty() => Err(Response::declared(used.status, &used.refusal)),
-                _ => Ok(()),
+        let is_named = |used: &UsedBy| match (&used.field, self.kind(&used.kind)) {
+            (Some(field), _) => {
+                let holders = Holders { kind: used.kind.clone(), field: field.clone(), shape: None };
+                self.holders(&holders, kind, handle).is_some_and(|(_, rows)| !rows.is_empty())
             }
-        })
+            (None, Some(other)) => {
+                let names = |object: &Object| object.values().any(|value| mentions(value, handle));
+                self.objects(&name_of(other, None)).any(names)
+            }
+            (None, None) => false,
+        };
+        let mut used_by = kind.server.used_by.iter().filter(|used| !is_forced(used));
+        match used_by.find(|used| is_named(used)) {
+            Some(used) => Err(Response::declared(used.status, &used.refusal)),
+            None => Ok(()),
+        }
     }
 
     /// Turns names into handles where those are kept.
@@ -147,7 +155,7 @@ impl Store {
             let (Some(target), Some(name)) = (self.kind(&reference.kind), reference.path.first()) else { continue };
             let collection = name_of(target, None);
             let found = self.objects(&collection).find(|other| other.get(name) == Some(value));
-            if let Some(handle) = found.and_then(|other| other.get(handle_field(target)?).cloned()) {
+            if let Some(handle) = found.and_then(|other| other.get(target.id.as_deref()?).cloned()) {
                 object.insert(field.name.clone(), handle);
             }
         }
@@ -164,7 +172,7 @@ impl Store {
         whole
     }
 
-    /// Finds the objects of a kind that hold an element which refers to an object of another one.
+    /// Finds the objects of a kind that name an object of another one: in a field, or in an element of it.
     pub(super) fn holders<'s>(
         &'s self,
         holders: &Holders,
@@ -174,7 +182,13 @@ impl Store {
         let holder = self.kind(&holders.kind)?;
         let rows = self.rows_of(&name_of(holder, None)).map(|row| (row.number, &row.object));
         let Some(element) = children_of(holder).find(|child| child.name == holders.field) else {
-            let names = |object: &Object| object.get(&holders.field).is_some_and(|value| mentions(value, handle));
+            // Named by its handle, or by the value of the field that the reference says.
+            let collection = name_of(kind, None);
+            let meant = self.find(&collection, kind, None, handle).map(|number| &self.row(&collection, number).object);
+            let wanted =
+                holder.fields.get(&holders.field).zip(meant).and_then(|(by, meant)| target(by, kind, handle, meant));
+            let wanted = wanted.as_ref().and_then(Value::as_str).unwrap_or(handle);
+            let names = |object: &Object| object.get(&holders.field).is_some_and(|value| mentions(value, wanted));
             return Some((holder, rows.filter(|(_, object)| names(object)).collect()));
         };
         let means = |field: &Field| {
@@ -189,7 +203,7 @@ impl Store {
             .filter(|row| refers(&row.object))
             .filter_map(|row| row.parent.as_deref())
             .collect();
-        let id = handle_field(holder)?;
+        let id = holder.id.as_deref()?;
         let holds = |object: &Object| object.get(id).and_then(Value::as_str).is_some_and(|id| holding.contains(id));
         Some((holder, rows.filter(|(_, object)| holds(object)).collect()))
     }

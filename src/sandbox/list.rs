@@ -23,6 +23,12 @@ pub type Row<'a> = (u64, &'a Map<String, Value>);
 pub fn matching<'a>(kind: &Kind, rows: Vec<Row<'a>>, request: &Request) -> Vec<Row<'a>> {
     let mut rows = rows;
     for (parameter, field) in &kind.server.filters {
+        if let Some(field) = field.strip_prefix('*').and_then(|field| field.strip_suffix('*')) {
+            if let Some(wanted) = request.parameter(parameter).map(str::to_lowercase) {
+                rows.retain(|(_, object)| text_of(object.get(field)).to_lowercase().contains(&wanted));
+            }
+            continue;
+        }
         let wanted: Vec<&str> = request
             .query
             .iter()
@@ -32,11 +38,6 @@ pub fn matching<'a>(kind: &Kind, rows: Vec<Row<'a>>, request: &Request) -> Vec<R
             .collect();
         if !wanted.is_empty() {
             rows.retain(|(_, object)| texts_of(object, field).iter().any(|text| wanted.contains(&text.as_str())));
-        }
-    }
-    for (parameter, field) in &kind.server.searches {
-        if let Some(wanted) = request.parameter(parameter).map(str::to_lowercase) {
-            rows.retain(|(_, object)| text_of(object.get(field)).to_lowercase().contains(&wanted));
         }
     }
     if let Some(search) = request.parameter("q") {

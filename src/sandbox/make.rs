@@ -17,31 +17,17 @@ const DIGITS: &[u8] = b"0123456789";
 const HEX: &[u8] = b"0123456789abcdef";
 const SECRET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// Where the parts of a template come from.
-pub struct Source<'a, 'b> {
-    /// The tenant's domain.
-    pub domain: &'a str,
-    /// Time and randomness.
-    pub moment: &'a mut Moment<'b>,
-}
-
-impl std::fmt::Debug for Source<'_, '_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Source").field("domain", &self.domain).finish_non_exhaustive()
-    }
-}
-
 /// Replaces the parts of all texts of a template.
-pub fn of_template(template: &Value, object: &Map<String, Value>, source: &mut Source) -> Value {
+pub fn of_template(template: &Value, object: &Map<String, Value>, moment: &mut Moment) -> Value {
     match template {
         Value::String(text) if text == "{object}" => Value::Object(object.clone()),
         Value::String(text) => match whole(text, object) {
             Some(value) => value.clone(),
-            None => Value::String(text_of(text, object, source)),
+            None => Value::String(text_of(text, object, moment)),
         },
-        Value::Array(items) => items.iter().map(|item| of_template(item, object, source)).collect(),
+        Value::Array(items) => items.iter().map(|item| of_template(item, object, moment)).collect(),
         Value::Object(members) => {
-            members.iter().map(|(name, value)| (name.clone(), of_template(value, object, source))).collect()
+            members.iter().map(|(name, value)| (name.clone(), of_template(value, object, moment))).collect()
         }
         other => other.clone(),
     }
@@ -65,7 +51,7 @@ fn whole<'o>(text: &str, object: &'o Map<String, Value>) -> Option<&'o Value> {
 }
 
 /// Replaces the parts of one text.
-pub fn text_of(template: &str, object: &Map<String, Value>, source: &mut Source) -> String {
+pub fn text_of(template: &str, object: &Map<String, Value>, moment: &mut Moment) -> String {
     let mut text = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
@@ -75,18 +61,18 @@ pub fn text_of(template: &str, object: &Map<String, Value>, source: &mut Source)
             rest = after;
             continue;
         };
-        text.push_str(&part_of(part, object, source));
+        text.push_str(&part_of(part, object, moment));
         rest = after;
     }
     text + rest
 }
 
-fn part_of(part: &str, object: &Map<String, Value>, source: &mut Source) -> String {
+fn part_of(part: &str, object: &Map<String, Value>, moment: &mut Moment) -> String {
     let field = |name: &str| value_of(object, name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (function, argument) = part.split_once(':').unwrap_or((part, ""));
     let mut random = |letters: &[u8], length: usize| {
         let mut bytes = vec![0; length];
-        (source.moment.rng)(&mut bytes);
+        (moment.rng)(&mut bytes);
         bytes.iter().map(|byte| char::from(letters[usize::from(*byte) % letters.len()])).collect::<String>()
     };
     let length = argument.parse().unwrap_or(0);
@@ -99,11 +85,11 @@ fn part_of(part: &str, object: &Map<String, Value>, source: &mut Source) -> Stri
             let hex = random(HEX, 32);
             format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
         }
-        "now" => source.moment.timestamp(),
-        "tenant.domain" => source.domain.to_owned(),
+        "now" => moment.timestamp(),
+        "tenant.domain" => moment.domain.clone(),
         "tenant.name" => {
-            let label = source.domain.split([':', '.']).next().filter(|name| !name.is_empty()).unwrap_or("sandbox");
-            source.moment.tenant_name.unwrap_or(label).to_owned()
+            let label = moment.domain.split([':', '.']).next().filter(|name| !name.is_empty()).unwrap_or("sandbox");
+            moment.tenant_name.unwrap_or(label).to_owned()
         }
         "digest" => URL_SAFE_NO_PAD.encode(Sha256::digest(field(argument).trim())),
         "slug" => field(argument).to_lowercase().replace('_', "-"),
@@ -118,7 +104,7 @@ mod tests {
 
     use serde_json::{Map, Value, json};
 
-    use super::{Source, text_of};
+    use super::text_of;
     use crate::sandbox::exchange::Moment;
 
     fn object(value: &Value) -> Map<String, Value> {
@@ -129,8 +115,13 @@ mod tests {
     fn templates_are_made_of_their_parts() {
         let object = object(&json!({"id": "cd_AB", "url": "https://a.example.com/x"}));
         let mut rng = |buffer: &mut [u8]| buffer.fill(1);
-        let mut moment = Moment { now: 0, rng: &mut rng, scopes: HashSet::new(), tenant_name: None };
-        let mut source = Source { domain: "acme.us.example.com:1", moment: &mut moment };
+        let mut moment = Moment {
+            now: 0,
+            rng: &mut rng,
+            scopes: HashSet::new(),
+            domain: "acme.us.example.com:1".into(),
+            tenant_name: None,
+        };
         for (template, expected) in [
             ("cgr_{alnum:4}", "cgr_BBBB"),
             ("lst_{digits:4}", "lst_1111"),
@@ -141,7 +132,7 @@ mod tests {
             ("{host:url} {missing}.", "a.example.com ."),
             ("open {brace", "open {brace"),
         ] {
-            assert_eq!(text_of(template, &object, &mut source), expected);
+            assert_eq!(text_of(template, &object, &mut moment), expected);
         }
     }
 }

@@ -143,7 +143,8 @@ fn open(path: Option<&std::path::Path>, domain: &str, tenant_name: Option<&str>)
     }
     let mut rng = http::fill_random;
     let scopes: HashSet<String> = HashSet::new();
-    State::fresh(registry, domain, &mut Moment { now: http::now(), rng: &mut rng, scopes, tenant_name })
+    let domain = domain.to_owned();
+    State::fresh(registry, &mut Moment { now: http::now(), rng: &mut rng, scopes, domain, tenant_name })
 }
 
 async fn run(

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use super::exchange::{Moment, Request, Response};
-use super::make::{self, Source};
+use super::make;
 use super::router::{Operation, Route};
 use super::store::{Object, Row, Store, name_of, place};
 use super::{list, view};
@@ -55,7 +55,7 @@ pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut 
         Operation::Update => request.object().and_then(|sent| {
             let number = store.wanted(&work, own)?;
             store.update_row(&work, number, sent, moment)?;
-            Ok(replied(&answers.update, 200, Some(store.show(&work, number, Answer::Update, moment))))
+            Ok(Response::written(200, Some(store.show(&work, number, Answer::Update, moment))))
         }),
         Operation::Replace => request.object().and_then(|sent| {
             let number = store.wanted(&work, own)?;
@@ -95,7 +95,15 @@ pub(super) struct Work<'r> {
     pub(super) above: Option<String>,
 }
 
+impl<'r> Work<'r> {
+    /// Says what is to be done with objects of a kind, below one of another kind.
+    pub(super) fn new(kind: &'r Kind, parent: Option<&'r Kind>, above: Option<String>) -> Self {
+        Self { kind, parent, collection: name_of(kind, parent), above }
+    }
+}
+
 impl Store {
+    /// Finds the object that is meant: by its handle, or the only one that there is.
     pub(super) fn wanted(&self, work: &Work, handle: Option<&str>) -> Result<u64, Response> {
         let found = match handle {
             Some(handle) => self.find(&work.collection, work.kind, work.above.as_deref(), handle),
@@ -104,6 +112,7 @@ impl Store {
         found.ok_or_else(|| Response::declared(404, &work.kind.server.missing))
     }
 
+    /// Shows an object as an answer has it.
     pub(super) fn show(&self, work: &Work, number: u64, answer: Answer, moment: &Moment) -> Value {
         view::shown(self, work.kind, &self.row(&work.collection, number).object, answer, moment)
     }
@@ -166,21 +175,13 @@ impl Store {
             return Err(Response::declared(400, refusal));
         }
         let handle = self.handle_at(&work.collection, work.kind, number);
-        if let (Some(above), Some(parent), Some(refusal)) = (work.parent, &work.above, &work.kind.server.held) {
-            let collection = name_of(above, None);
-            let above = self.find(&collection, above, None, parent).map(|number| self.row(&collection, number));
-            if above.is_some_and(|row| row.object.values().any(|value| mentions(value, &handle))) {
-                return Err(Response::declared(400, refusal));
-            }
-        }
         self.check_unused(work.kind, &handle, request)?;
         let object = self.row(&work.collection, number).object.clone();
         self.remove(&work.collection, number);
         if work.parent.is_none() {
             self.remove_dependants(work.kind, &handle, &object);
         }
-        let domain = self.domain().to_owned();
-        let make = |body| make::of_template(body, &object, &mut Source { domain: &domain, moment });
+        let make = |body| make::of_template(body, &object, moment);
         Ok(replied(&Reply { body: answer.body.as_ref().map(make), ..answer.clone() }, 204, None))
     }
 
@@ -216,6 +217,7 @@ fn naming(work: &Work, shown: Value) -> Value {
     make::shaped(shape, &object).unwrap_or_default()
 }
 
+/// Tells whether a value has a handle in it, at any depth.
 pub(super) fn mentions(value: &Value, handle: &str) -> bool {
     match value {
         Value::String(text) => text == handle,

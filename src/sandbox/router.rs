@@ -1,6 +1,6 @@
 //! From method and path to the operation that is meant, out of the declarations.
 //!
-//! Pure; it names no path itself. The store carries the operation out. Where several templates fit,
+//! Pure; it names no path itself. `operations` carries it out. Where several templates fit,
 //! the one with the fewest variables counts, so `/custom-domains/default` is not a domain's handle.
 
 use std::collections::BTreeMap;
@@ -94,7 +94,7 @@ fn doors_of(field: &Field) -> impl Iterator<Item = (Door<'_>, Operation<'_>)> {
     let also = &field.server.also;
     let lists = also.iter().filter_map(|also| Some((also.list.as_ref()?, &also.only)));
     let lists = lists.map(|(list, only)| (list.into(), Operation::List(list, only)));
-    let gets = field.server.get.iter().chain(also.iter().filter_map(|also| also.get.as_ref()));
+    let gets = also.iter().filter_map(|also| also.get.as_ref());
     let calls = elements::calls(field).map(move |call| (call.into(), Operation::Elements(field)));
     lists.chain(gets.map(|get| (get.into(), Operation::Get))).chain(calls)
 }

@@ -6,17 +6,17 @@
 use serde_json::Value;
 
 use super::exchange::Moment;
-use super::make::{self, Source};
+use super::make;
 use super::store::Store;
 use crate::kinds::Registry;
 
 /// Makes a tenant with what each declaration plants.
 #[must_use]
-pub fn fresh(registry: &'static Registry, domain: &str, moment: &mut Moment) -> Store {
-    let mut store = Store::new(registry, domain);
+pub fn fresh(registry: &'static Registry, moment: &mut Moment) -> Store {
+    let mut store = Store::new(registry, &moment.domain);
     for kind in registry.in_order() {
         for seed in &kind.server.seed {
-            let planted = make::of_template(seed, &serde_json::Map::new(), &mut Source { domain, moment });
+            let planted = make::of_template(seed, &serde_json::Map::new(), moment);
             if let Value::Object(object) = planted {
                 store.plant(kind, object, moment);
             }

@@ -5,9 +5,8 @@
 
 use super::exchange::Moment;
 use super::fill;
-use super::make::Source;
 use super::operations::Work;
-use super::store::{Store, children_of, name_of};
+use super::store::{Store, children_of};
 use crate::kinds::kind::Kind;
 
 impl Store {
@@ -25,14 +24,12 @@ impl Store {
         if kind.server.settles.is_empty() {
             return;
         }
-        let domain = self.domain().to_owned();
-        let work = Work { kind, parent, collection: name_of(kind, parent), above: None };
+        let work = Work::new(kind, parent, None);
         for settles in &kind.server.settles {
             let rows = self.rows_of(&work.collection).filter(|row| settles.when.fits(&row.object));
             let numbers: Vec<u64> = rows.map(|row| row.number).collect();
             for number in numbers {
-                let mut source = Source { domain: &domain, moment };
-                fill::set(&settles.set, self.object_mut(&work.collection, number), &mut source);
+                fill::set(&settles.set, self.object_mut(&work.collection, number), moment);
                 self.end_exclusive(&work, number);
             }
         }

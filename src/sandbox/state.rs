@@ -70,8 +70,8 @@ impl State {
     ///
     /// # Errors
     /// Says why the declarations do not let one be made.
-    pub fn fresh(registry: &'static Registry, domain: &str, moment: &mut Moment) -> Result<Self, Error> {
-        let mut store = seed::fresh(registry, domain, moment);
+    pub fn fresh(registry: &'static Registry, moment: &mut Moment) -> Result<Self, Error> {
+        let mut store = seed::fresh(registry, moment);
         let client_id = oauth::plant_manager(&mut store, moment)?;
         Ok(Self { store, client_id, used: Used::new(), keys: None })
     }

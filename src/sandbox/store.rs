@@ -1,7 +1,7 @@
 //! The tenant's objects: rows by collection, found by handle.
 //!
 //! Pure, and it names no kind. What the API's operations do with objects is `operations`' business.
-//! Children are kept like kinds, under `parent/child`, each row with its parent's handle.
+//! Children and elements are kept like kinds, under `parent/child`, each row with its parent's handle.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,7 +10,6 @@ use serde_json::{Map, Value, json};
 
 use super::exchange::Moment;
 use super::fill;
-use super::make::Source;
 use super::router::decode;
 use crate::kinds::Registry;
 use crate::kinds::kind::Kind;
@@ -69,11 +68,6 @@ pub(super) fn children_of(kind: &Kind) -> impl Iterator<Item = &Kind> {
 /// Writes the key under which a row is found.
 pub(super) fn place(parent: Option<&str>, handle: &str) -> String {
     parent.map_or_else(|| handle.to_owned(), |parent| format!("{parent}/{handle}"))
-}
-
-/// Names the field that holds the handle of a kind's objects.
-pub(super) fn handle_field(kind: &Kind) -> Option<&str> {
-    kind.id.as_deref().or_else(|| kind.keys.as_ref().map(|keys| keys.field.as_str()))
 }
 
 impl Store {
@@ -148,21 +142,12 @@ impl Store {
         }
     }
 
-    /// Finds the handle of the first object of a kind in which a field has a value.
-    #[must_use]
-    pub fn handle_of(&self, kind: &str, field: &str, value: &Value) -> Option<String> {
-        let kind = self.kind(kind)?;
-        let object = self.objects(&name_of(kind, None)).find(|object| object.get(field) == Some(value))?;
-        object.get(handle_field(kind)?)?.as_str().map(str::to_owned)
-    }
-
     /// Adds an object as it is, with a handle.
     pub fn plant(&mut self, kind: &Kind, mut object: Object, moment: &mut Moment) {
-        if let Some(field) = handle_field(kind).and_then(|id| kind.fields.get(id)) {
-            let mut source = Source { domain: &self.domain, moment };
-            if let Some(handle) = fill::value(&field.server.fills, &object, &object, &mut source) {
-                object.insert(field.name.clone(), handle);
-            }
+        if let Some(field) = kind.id.as_deref().and_then(|id| kind.fields.get(id))
+            && let Some(handle) = fill::value(&field.server.fills, &object, &object, moment)
+        {
+            object.insert(field.name.clone(), handle);
         }
         self.insert(&name_of(kind, None), None, object);
     }
@@ -172,7 +157,7 @@ impl Store {
         for kind in self.registry.iter().filter(|kind| kind.create.is_none()) {
             for name in kind.keys.iter().flat_map(|keys| &keys.values) {
                 let collection = name_of(kind, None);
-                if let (None, Some(field)) = (self.find(&collection, kind, None, name), handle_field(kind)) {
+                if let (None, Some(field)) = (self.find(&collection, kind, None, name), kind.id.as_deref()) {
                     self.insert(&collection, None, std::iter::once((field.to_owned(), json!(name))).collect());
                 }
             }
@@ -193,9 +178,10 @@ impl Store {
         let mut names = collection.split('/');
         let kind = self.kind(names.next()?)?;
         let kind = names.try_fold(kind, |kind, name| children_of(kind).find(|child| child.name == name))?;
-        handle_field(kind)
+        kind.id.as_deref()
     }
 
+    /// Adds a row, and gives its number.
     pub(super) fn insert(&mut self, collection: &str, parent: Option<String>, object: Object) -> u64 {
         self.last += 1;
         let number = self.last;
@@ -203,18 +189,21 @@ impl Store {
         number
     }
 
+    /// Gives the row of a number.
     pub(super) fn row(&self, collection: &str, number: u64) -> &Row {
         // Numbers come from `find` or `insert` under the same lock.
         self.collections.get(collection).and_then(|rows| rows.rows.get(&number)).expect("the row was just found")
     }
 
+    /// Gives the object of a number, to change it.
     pub(super) fn object_mut(&mut self, collection: &str, number: u64) -> &mut Object {
         let rows = self.collections.get_mut(collection).and_then(|rows| rows.rows.get_mut(&number));
         &mut rows.expect("the row was just found").object
     }
 
+    /// Gives the handle of the object of a number.
     pub(super) fn handle_at(&self, collection: &str, kind: &Kind, number: u64) -> String {
-        let handle = handle_field(kind).and_then(|id| self.row(collection, number).object.get(id));
+        let handle = kind.id.as_deref().and_then(|id| self.row(collection, number).object.get(id));
         handle.and_then(Value::as_str).unwrap_or_default().to_owned()
     }
 
@@ -239,6 +228,7 @@ impl Store {
         self.collections.get(name).cloned().unwrap_or_default()
     }
 
+    /// Puts a collection back as it was.
     pub(super) fn put_back(&mut self, name: &str, collection: Collection) {
         self.collections.insert(name.to_owned(), collection);
     }

@@ -6,9 +6,8 @@ use serde_json::Value;
 
 use super::body::{self, Write};
 use super::exchange::{Moment, Response};
-use super::make::Source;
 use super::operations::Work;
-use super::store::{self, Object, Store};
+use super::store::{Object, Store};
 use super::write::{broken, drop_nulls, forbidden, may_write, merge, on_the_wire, refused};
 use super::{children, fill, inline};
 
@@ -47,30 +46,10 @@ impl Store {
         }
         let handle = self.handle_at(&work.collection, kind, number);
         children::take(self, kind, &handle, &mut object, moment)?;
-        let domain = self.domain().to_owned();
-        let mut source = Source { domain: &domain, moment };
-        for field in &kind.fields {
-            // An object that was not there is filled in as by a create (recorded: session_transfer).
-            if let (Some(Value::Object(inner)), None) = (object.get_mut(&field.name), was.get(&field.name)) {
-                fill::fill_in(&field.fields, None, inner, &sent, &mut source);
-            }
-        }
-        fill::fill_in_read_only(&kind.fields, &mut object, &sent, &mut source);
-        for field in kind.fields.iter().filter(|field| sent.contains_key(&field.name)) {
-            if let Some(Value::Array(elements)) = object.get_mut(&field.name) {
-                fill::fill_in_elements(field, elements, &sent, &mut source);
-            }
-        }
-        fill::fill_in_replaced(kind, &mut object, &was, &sent, &mut source);
-        for field in kind.fields.iter().filter(|field| field.server.renewed) {
-            let mut source = Source { domain: &domain, moment };
-            if let Some(value) = fill::value(&field.server.fills, &sent, &object, &mut source) {
-                object.insert(field.name.clone(), value);
-            }
-        }
+        fill::fill_in_updated(kind, &mut object, &was, &sent, moment);
         let mut elements = inline::taken_out(kind, &mut object);
         let cleared =
-            kind.fields.iter().filter(|field| field.server.inline && sent.get(&field.name) == Some(&Value::Null));
+            kind.fields.iter().filter(|field| field.is_inline() && sent.get(&field.name) == Some(&Value::Null));
         elements.extend(cleared.map(|field| (field, Vec::new())));
         *self.object_mut(&work.collection, number) = object;
         self.put_inline(kind, &handle, elements, moment)?;
@@ -91,10 +70,9 @@ impl Store {
         let sent = self.checked(work, sent, moment)?;
         let mut object = sent.clone();
         drop_nulls(kind, &mut object);
-        let kept = kind.fields.iter().filter(|field| field.read_only || store::handle_field(kind) == Some(&field.name));
+        let kept = kind.fields.iter().filter(|field| field.read_only || kind.id.as_deref() == Some(&field.name));
         object.extend(kept.filter_map(|field| Some((field.name.clone(), live.get(&field.name)?.clone()))));
-        let domain = self.domain().to_owned();
-        fill::fill_in(&kind.fields, None, &mut object, &sent, &mut Source { domain: &domain, moment });
+        fill::fill_in(&kind.fields, None, &mut object, &sent, moment);
         if let Some(message) = forbidden(kind, &object) {
             return Err(Response::invalid_body(&message));
         }

@@ -1,7 +1,7 @@
 //! How an object looks in an answer: what is hidden, mirrored, computed, and what the query asks for.
 //!
-//! Pure; it reads `server:` marks and names no kind. The store keeps objects whole and shows them
-//! through here.
+//! Pure; it reads `server:` marks and names no kind. The store keeps objects whole; answers show
+//! them through here.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -28,28 +28,23 @@ pub fn shown(store: &Store, kind: &Kind, object: &Map<String, Value>, answer: An
         {
             continue;
         }
-        let computed = server.backlink.as_ref().and_then(|link| {
-            let wanted = object.get(&link.equals)?;
-            store.handle_of(&link.kind, &link.field, wanted).map(Value::String)
-        });
-        let computed = computed
-            .or_else(|| store.joined(kind, field, object))
+        let computed = store
+            .joined(kind, field, object)
             .or_else(|| store.inline(kind, field, object))
-            .or_else(|| store.newest(kind, field, object))
-            .or_else(|| store.counted(kind, field, object));
+            .or_else(|| store.told_by_holders(kind, field, object));
         let value = computed.or_else(|| object.get(&field.name).cloned());
-        let Some(value) = value.or_else(|| server.absent.get(&answer).cloned()) else { continue };
-        let value = match (value, &server.shown_as) {
-            (_, Some(text)) => Value::String(text.clone()),
-            (Value::Object(mut inner), None) if field.holds == Type::Object => {
+        let Some(value) = value.or_else(|| server.shown_as.get(&answer).cloned()) else { continue };
+        let value = match value {
+            value if field.masked => in_place_of(field, &value, answer),
+            Value::Object(mut inner) if field.holds == Type::Object => {
                 hide(store, &field.fields, &mut inner, answer);
                 Value::Object(inner)
             }
-            (Value::Array(mut elements), None) => {
+            Value::Array(mut elements) => {
                 hide_in(store, field, &mut elements, answer);
                 Value::Array(elements)
             }
-            (value, None) => value,
+            value => value,
         };
         if let Some(mirror) = &server.mirror {
             match &value {
@@ -86,7 +81,7 @@ fn hide_in(store: &Store, field: &Field, elements: &mut [Value], answer: Answer)
     let Some(items) = field.items.as_deref().filter(|items| !items.fields.is_empty()) else { return };
     for element in elements.iter_mut().filter_map(Value::as_object_mut) {
         for member in &items.fields {
-            if let Some(value) = store.joined_beside(&items.fields, None, member, element) {
+            if let Some(value) = store.joined_in(&items.fields, None, member, element) {
                 element.insert(member.name.clone(), value);
             }
         }
@@ -100,14 +95,18 @@ pub(super) fn hide(store: &Store, fields: &Fields, object: &mut Map<String, Valu
         if !is_shown(field, answer) {
             object.shift_remove(&field.name);
         }
-        match (object.get_mut(&field.name), &field.server.shown_as) {
-            (Some(value), Some(text)) => *value = Value::String(text.clone()),
-            (Some(value), None) if field.masked => *value = masked(value),
-            (Some(Value::Object(inner)), None) => hide(store, &field.fields, inner, answer),
-            (Some(Value::Array(elements)), None) => hide_in(store, field, elements, answer),
+        match object.get_mut(&field.name) {
+            Some(value) if field.masked => *value = in_place_of(field, value, answer),
+            Some(Value::Object(inner)) => hide(store, &field.fields, inner, answer),
+            Some(Value::Array(elements)) => hide_in(store, field, elements, answer),
             _ => {}
         }
     }
+}
+
+/// Gives what an answer has in the place of a masked value.
+fn in_place_of(field: &Field, value: &Value, answer: Answer) -> Value {
+    field.server.shown_as.get(&answer).cloned().unwrap_or_else(|| masked(value))
 }
 
 /// Gives a value as answers have it that show it encrypted: each text as one that says nothing of it.

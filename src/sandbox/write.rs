@@ -9,6 +9,7 @@ use super::store::Object;
 use crate::kinds::kind::{Condition, Field, Kind, Rule, Type, value_of};
 use crate::kinds::server::Refused;
 
+/// Refuses a body with fields for which the token has no scope.
 pub(super) fn may_write(kind: &Kind, sent: &Object, moment: &Moment) -> Result<(), Response> {
     let refused =
         kind.fields.iter().find(|field| sent.contains_key(&field.name) && !moment.may(&field.server.write_scopes));
@@ -91,6 +92,7 @@ fn without_nulls(value: &Value) -> Value {
     value
 }
 
+/// Takes all nulls out of an object, but for those that are values.
 pub(super) fn drop_nulls(kind: &Kind, object: &mut Object) {
     object.retain(|_, value| !value.is_null());
     for (name, value) in object {

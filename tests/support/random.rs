@@ -315,7 +315,7 @@ fn settle(object: &mut Map<String, Value>) {
 /// does not, would stay, and what it refers to could not be deleted.
 fn is_to_be_said(kind: &Kind, field: &Field) -> bool {
     let mut used = Registry::builtin().iter().flat_map(|other| &other.server.used_by);
-    used.any(|used| used.kind == kind.name && used.field == field.name)
+    used.any(|used| used.kind == kind.name && used.field.as_ref() == Some(&field.name))
 }
 
 /// Tells whether others can refer to an object: only what is deployed can be bound, only what is published used.
@@ -327,7 +327,7 @@ fn is_usable(kind: &Kind, object: &Map<String, Value>) -> bool {
 /// Tells whether a null leaves a field as it is: one that the API fills in again (recorded of the metadata of
 /// connections), and one that every object has.
 fn can_not_be_cleared(field: &Field) -> bool {
-    field.server.renewed || !field.server.renews.is_empty() || field.hidden_without.is_some()
+    field.server.renewed || field.hidden_without.is_some()
 }
 
 fn keep_to(rule: &Rule, object: &mut Map<String, Value>) {

@@ -20,18 +20,24 @@ pub struct ServerField {
     /// object are filled in only where the object was sent.
     #[serde(default)]
     pub fills: Vec<Fill>,
-    /// The field has a second name in answers.
+    /// Where it was not sent, it is made of the members beside it that are true.
     #[serde(default)]
-    pub mirror: Option<Mirror>,
-    /// The answers that show it; all without it, or none of a `write_only` field.
+    pub collects: Option<Collects>,
+    /// A create gives it the next number among the objects side by side.
     #[serde(default)]
-    pub shown_in: Vec<Answer>,
-    /// It is shown whatever fields the query asks for.
+    pub numbered: bool,
+    /// It is kept as the handle of what it refers to, whether that or the name was sent.
     #[serde(default)]
-    pub always: bool,
-    /// It is shown for objects that fit only.
+    pub by_handle: bool,
+    /// An update fills it in anew; a member of an object that an update replaces, where it was not sent.
     #[serde(default)]
-    pub shown_when: Condition,
+    pub renewed: bool,
+    /// A member that stays as it is when an update replaces the object around it and does not send it.
+    #[serde(default)]
+    pub kept: bool,
+    /// A null inside it is a value that is kept.
+    #[serde(default)]
+    pub keeps_nulls: bool,
     /// It is shown to tokens that have one of these scopes only.
     #[serde(default)]
     pub read_scopes: Vec<String>,
@@ -47,60 +53,37 @@ pub struct ServerField {
     /// The object is deleted with the one that it refers to.
     #[serde(default)]
     pub cascade: bool,
+    /// The answers that show it; all without it, or none of a `write_only` field.
+    #[serde(default)]
+    pub shown_in: Vec<Answer>,
+    /// It is shown for objects that fit only.
+    #[serde(default)]
+    pub shown_when: Condition,
+    /// It is shown whatever fields the query asks for.
+    #[serde(default)]
+    pub always: bool,
+    /// What answers show where the object has none, or in the place of a `masked` value.
+    #[serde(default)]
+    pub shown_as: BTreeMap<Answer, Value>,
+    /// The field has a second name in answers.
+    #[serde(default)]
+    pub mirror: Option<Mirror>,
+    /// It is shown from another object.
+    #[serde(default)]
+    pub joined: Option<Joined>,
+    /// It is shown from the objects that name this one: the first in a shape, or how many there are.
+    #[serde(default)]
+    pub holders: Option<Holders>,
     /// The sent elements become children of this name; only their handles are kept.
     #[serde(default)]
     pub child: Option<String>,
-    /// It is computed: the handle of the object of a kind that names this one.
-    #[serde(default)]
-    pub backlink: Option<Backlink>,
-    /// An update fills it in anew; a member of an object that an update replaces, where it was not sent.
-    #[serde(default)]
-    pub renewed: bool,
-    /// What an update fills in anew in the place of `fills`.
-    #[serde(default)]
-    pub renews: Vec<Fill>,
-    /// A member that stays as it is when an update replaces the object around it and does not send it.
-    #[serde(default)]
-    pub kept: bool,
-    /// A null inside it is a value that is kept.
-    #[serde(default)]
-    pub keeps_nulls: bool,
-    /// Where it was not sent, it is made of the members beside it that are true.
-    #[serde(default)]
-    pub collects: Option<Collects>,
-    /// The text that answers have in its place.
-    #[serde(default)]
-    pub shown_as: Option<String>,
-    /// It is shown from the newest child that fits.
-    #[serde(default)]
-    pub newest: Option<Newest>,
-    /// It is shown as the number of objects of a kind that name this one in a field.
-    #[serde(default)]
-    pub counts: Option<Holders>,
-    /// A create gives it the next number among the objects side by side.
-    #[serde(default)]
-    pub numbered: bool,
-    /// It is kept as the handle of what it refers to, whether that or the name was sent.
-    #[serde(default)]
-    pub by_handle: bool,
-    /// It is shown from what a member refers to.
-    #[serde(default)]
-    pub joined: Option<Joined>,
-    /// What answers show where the object has none.
-    #[serde(default)]
-    pub absent: BTreeMap<Answer, Value>,
     /// Of a `child` field: what a kind's `server` says, of its elements.
     #[serde(default)]
     pub elements: Option<Box<ServerKind>>,
-    /// Of a `child` field: it can be sent with the object too, and answers show it there.
+    /// Of a `child` field: the name under which a create takes elements with the object. Under the field's own
+    /// name, updates take them and answers show them too.
     #[serde(default)]
-    pub inline: bool,
-    /// Of a `child` field: how one element is read.
-    #[serde(default)]
-    pub get: Option<Endpoint>,
-    /// Of a `child` field: the name under which a create takes elements with the object.
-    #[serde(default)]
-    pub sent_as: Option<String>,
+    pub inline: Option<String>,
     /// Of a `child` field: further endpoints of the same elements.
     #[serde(default)]
     pub also: Vec<Endpoints>,
@@ -142,18 +125,6 @@ pub struct Mirror {
     pub alone: bool,
 }
 
-/// The handle of the object of a kind whose `field` equals `equals` of this one.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Backlink {
-    /// The kind.
-    pub kind: String,
-    /// The field in it.
-    pub field: String,
-    /// The field in this object.
-    pub equals: String,
-}
-
 /// A value that is made of the members of an object that are true.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -165,35 +136,21 @@ pub struct Collects {
     pub between: Option<String>,
 }
 
-/// A value that answers show from an object of another kind, or from an element of one's set: that to
-/// which a member refers.
+/// A value that answers show from another object: the one to which a member refers, an element of its set, or a
+/// child.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Joined {
     /// The member that refers; without it the element's own handle, or what it `names`.
     #[serde(default)]
     pub by: Option<String>,
-    /// The field there, or a JSON Pointer; without it the members that are declared here.
-    #[serde(default)]
-    pub field: Option<String>,
-    /// It is shown from a child of that: the first in which members are as those beside it.
+    /// It is shown from a child of that, or without `by` of the object: the newest that fits.
     #[serde(default)]
     pub child: Option<String>,
-    /// What the child must have: its members, each with the one beside it.
+    /// What the child must have: its members, each a value, or `{field}` for that of the field beside this one.
     #[serde(default, rename = "where")]
-    pub fits: BTreeMap<String, String>,
-}
-
-/// The newest child of an object, shown in it.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Newest {
-    /// The child's name.
-    pub child: String,
-    /// The children that count.
-    #[serde(default)]
-    pub when: Condition,
-    /// What is shown of it, with `{field}` in the place of values; without it the members that are declared here.
+    pub fits: BTreeMap<String, Value>,
+    /// What is shown, with `{field}` in the place of values; without it the members that are declared here.
     #[serde(default)]
     pub shape: Option<Value>,
 }

@@ -18,87 +18,81 @@ pub struct ServerKind {
     /// Objects that a fresh tenant has, their texts being templates; a singleton's is its state.
     #[serde(default)]
     pub seed: Vec<Value>,
-    /// What is answered for an unknown handle, with status 404.
-    #[serde(default)]
-    pub missing: Refusal,
     /// A field whose value may stand in a path instead of the handle.
     #[serde(default)]
     pub also_by: Option<String>,
     /// Fields that together no two objects share; a create is refused with status 409.
     #[serde(default)]
     pub unique: Vec<Unique>,
-    /// Query parameters of the list that pick objects, each with the field that it looks at; several
-    /// values, also separated by commas, mean any of them.
+    /// Objects that take on fixed values when they are created.
     #[serde(default)]
-    pub filters: BTreeMap<String, String>,
-    /// Query parameters of the list that pick objects, each with the field whose text holds what is
-    /// searched, in any case.
+    pub becomes: Vec<Becomes>,
+    /// What objects become by themselves: a read finds them so, a write that came too early finds them so the
+    /// next time.
     #[serde(default)]
-    pub searches: BTreeMap<String, String>,
-    /// How operations are answered that are answered in another way than most.
-    #[serde(default)]
-    pub answers: Answers,
+    pub settles: Vec<Settles>,
     /// Fields that only the sandbox serves.
     #[serde(default)]
     pub fields: Fields,
     /// Kinds beside this one that only the sandbox serves.
     #[serde(default)]
     pub beside: Vec<Kind>,
-    /// Of a kind in `children`: its list has objects of another kind, those with an element that refers to
-    /// the parent.
-    #[serde(default)]
-    pub holders: Option<Holders>,
-    /// Objects that are not the user's: what may be done with them.
-    #[serde(default)]
-    pub protected: Vec<Protected>,
-    /// What must hold between the fields after every write, beyond the kind's `rules`; the refusal, with
-    /// status 400, is `because`.
-    #[serde(default)]
-    pub rules: Vec<Rule>,
-    /// Objects that take on fixed values when they are created.
-    #[serde(default)]
-    pub becomes: Vec<Becomes>,
     /// Objects that live below one of this kind: declarations like any other, in whose paths the first
     /// variable is the parent's handle.
     #[serde(default)]
     pub children: Vec<Kind>,
-    /// A child can't be deleted while its parent names it; with this refusal, status 400.
-    #[serde(default)]
-    pub held: Option<Refusal>,
-    /// How an object is replaced whole, beside its update.
-    #[serde(default)]
-    pub replace: Option<Endpoint>,
     /// Operations beside the five of every kind.
     #[serde(default)]
     pub actions: Vec<Action>,
-    /// The kind whose endpoints serve this one too; the objects of both are kept together.
+    /// How an object is replaced whole, beside its update.
     #[serde(default)]
-    pub served_by: Option<String>,
-    /// Objects that are not taken, by a create or an update.
+    pub replace: Option<Endpoint>,
+    /// How operations are answered that are answered in another way than most.
     #[serde(default)]
-    pub refused: Vec<Refused>,
-    /// What the parent must have, for a child to be made below it and for its seed to be planted.
+    pub answers: Answers,
+    /// Query parameters of the list that pick objects, each with the field that it looks at, or the member of
+    /// all elements of a list (`/list/[]/member`); several values, also separated by commas, mean any of them.
+    /// In `*field*` a text is searched, in any case.
     #[serde(default)]
-    pub below: Option<Needs>,
-    /// What the parent gets when a child is made below it; the first case that fits counts.
-    #[serde(default)]
-    pub sets_above: BTreeMap<String, Vec<Fill>>,
-    /// A child is made along with a parent whose create sent what fits.
-    #[serde(default)]
-    pub made_with: Option<Condition>,
-    /// What objects become by themselves: a read finds them so, a write that came too early finds them so the
-    /// next time.
-    #[serde(default)]
-    pub settles: Vec<Settles>,
-    /// Objects of other kinds that name one of these, so that it can't be deleted.
-    #[serde(default)]
-    pub used_by: Vec<UsedBy>,
+    pub filters: BTreeMap<String, String>,
     /// The objects of a page for which a request does not say how many.
     #[serde(default)]
     pub page_size: Option<usize>,
     /// Pages leave out their number and the total where they are 0.
     #[serde(default)]
     pub hides_zeros: bool,
+    /// What is answered for an unknown handle, with status 404.
+    #[serde(default)]
+    pub missing: Refusal,
+    /// Objects that are not taken, by a create or an update.
+    #[serde(default)]
+    pub refused: Vec<Refused>,
+    /// What must hold between the fields after every write, beyond the kind's `rules`; the refusal, with
+    /// status 400, is `because`.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+    /// Objects that are not the user's: what may be done with them.
+    #[serde(default)]
+    pub protected: Vec<Protected>,
+    /// Objects of other kinds that name one of these, so that it can't be deleted.
+    #[serde(default)]
+    pub used_by: Vec<UsedBy>,
+    /// What the parent must have, for a child to be made below it and for its seed to be planted.
+    #[serde(default)]
+    pub needs: Option<Needs>,
+    /// A child is made along with a parent whose create sent what fits.
+    #[serde(default)]
+    pub made_with: Option<Condition>,
+    /// What the parent gets when a child is made below it; the first case that fits counts.
+    #[serde(default)]
+    pub sets_above: BTreeMap<String, Vec<Fill>>,
+    /// Of a kind in `children`: its list has objects of another kind, those with an element that refers to
+    /// the parent.
+    #[serde(default)]
+    pub holders: Option<Holders>,
+    /// The kind whose endpoints serve this one too: the one that has it as a case of its `variants`.
+    #[serde(skip)]
+    pub served_by: Option<String>,
 }
 
 /// Answers that are not like most.
@@ -108,9 +102,6 @@ pub struct Answers {
     /// To a create, or to added elements; 201 with the object without it.
     #[serde(default)]
     pub create: Reply,
-    /// To an update, or to changed elements; 200 with the object without it.
-    #[serde(default)]
-    pub update: Reply,
     /// To a delete, or to removed elements; 204 without it.
     #[serde(default)]
     pub delete: Reply,
@@ -177,14 +168,15 @@ pub struct Refused {
     pub message: String,
 }
 
-/// The objects of a kind that name an object in a field.
+/// The objects of a kind that name an object, so that it can't be deleted.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UsedBy {
     /// The kind.
     pub kind: String,
-    /// Its field.
-    pub field: String,
+    /// Its field; any without it.
+    #[serde(default)]
+    pub field: Option<String>,
     /// A query parameter; where it is `true` the object is deleted all the same.
     #[serde(default)]
     pub unless: Option<String>,
