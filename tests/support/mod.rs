@@ -124,7 +124,13 @@ impl World {
     /// Plans, applies, and expects the next plan to be empty.
     pub(crate) async fn converge(&self, desired: &Desired, policy: &Policy) -> Planned {
         let planned = self.plan_with(desired, policy).await;
-        self.apply(&planned).await;
+        self.carry_out(&planned, desired, policy).await;
+        planned
+    }
+
+    /// Applies a plan of these definitions, and expects the next plan to be empty.
+    pub(crate) async fn carry_out(&self, planned: &Planned, desired: &Desired, policy: &Policy) {
+        self.apply(planned).await;
         let mut again = self.plan_with(desired, policy).await;
         // A secret that the API did not show before is compared as soon as it does.
         let is_late = |change: &Change| {
@@ -137,7 +143,6 @@ impl World {
             again = self.plan_with(desired, policy).await;
         }
         assert!(again.plan.is_empty(), "after an apply: {:#?}", again.plan.changes);
-        planned
     }
 }
 
