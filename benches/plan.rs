@@ -6,9 +6,10 @@ mod support;
 
 use divan::Bencher;
 use serde_json::Value;
+use support::answered::live;
 use support::large::large;
 use support::project::{load, project};
-use support::random::{Kinds, live};
+use support::random::Kinds;
 use tenantctl::export::files::{Options, files};
 use tenantctl::kinds::Registry;
 use tenantctl::plan::{Policy, plan, scope};

@@ -17,9 +17,10 @@ use tenantctl::text::escape;
 use tokio::runtime::Runtime;
 
 use crate::export::asks_for_nothing;
+use crate::support::answered::{live, shuffled, without_nulls};
 use crate::support::project::{load, project};
 use crate::support::proxy::Fault;
-use crate::support::random::{live, shuffled, tenants, without_nulls};
+use crate::support::random::tenants;
 use crate::support::samples::{pointer, shapes};
 use crate::support::{World, definitions};
 

@@ -1,5 +1,6 @@
 //! A sandbox, a client signed in to it, and definitions given as JSON.
 
+pub(crate) mod answered;
 pub(crate) mod large;
 pub(crate) mod project;
 pub(crate) mod proxy;
