@@ -12,12 +12,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tenantctl::kinds::Registry;
-
 use serde_json::Value;
 use support::large::large;
 use support::random::Kinds;
 use support::{World, definitions};
+use tenantctl::kinds::Registry;
 use tenantctl::sandbox::{self, Options, Sandbox};
 
 const LATENCY: Duration = Duration::from_millis(50);
