@@ -10,7 +10,7 @@ use tenantctl::kinds::kind::{Field, Fields, Kind};
 fn is_declared(kind: &Kind, pointer: &str) -> bool {
     let variants = kind.variants.iter().flat_map(|variants| variants.kinds.values());
     std::iter::once(kind)
-        .chain(variants.filter(|variant| variant.name == kind.name))
+        .chain(variants.map(std::sync::Arc::as_ref).filter(|variant| variant.name == kind.name))
         .any(|kind| is_declared_as(kind, pointer))
 }
 

@@ -4,6 +4,7 @@
 //! in schemas/README.md. What only the sandbox needs stands under `server`, see [`super::server`].
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -89,7 +90,7 @@ impl Kind {
     pub fn of(&self, object: &Map<String, Value>) -> &Self {
         let variants = self.variants.as_ref();
         let value = variants.and_then(|variants| object.get(&variants.by)?.as_str());
-        variants.zip(value).and_then(|(variants, value)| variants.kinds.get(value)).unwrap_or(self)
+        variants.zip(value).and_then(|(variants, value)| variants.kinds.get(value)).map_or(self, Arc::as_ref)
     }
 
     /// Tells whether its objects are always there: they can be neither made nor deleted.
@@ -142,7 +143,7 @@ pub struct Variants {
     pub cases: Vec<Case>,
     /// The kind as it is for each value that has a case.
     #[serde(skip)]
-    pub kinds: BTreeMap<String, Kind>,
+    pub kinds: BTreeMap<String, Arc<Kind>>,
 }
 
 /// What is different for some values of the deciding field.

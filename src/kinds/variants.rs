@@ -2,6 +2,7 @@
 //! that no other room has to look at cases. A kind that is a case of another one is served by that one.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::kind::{Fields, Kind};
 
@@ -40,7 +41,8 @@ fn with_variants(mut kind: Kind, all: &[Kind]) -> Result<Kind, String> {
             member.fields = joined(&case.fields, &member.fields);
             variant
         };
-        made.extend(case.of.iter().map(|value| (value.clone(), variant.clone())));
+        let variant = Arc::new(variant);
+        made.extend(case.of.iter().map(|value| (value.clone(), Arc::clone(&variant))));
     }
     if let Some(variants) = &mut kind.variants {
         variants.kinds = made;
