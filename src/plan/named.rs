@@ -5,7 +5,7 @@
 //! where that has several: what the live object holds already is meant, and as many elements as there
 //! are objects mean all of them. Where that leaves several, or none, it is a problem of the definition.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -21,14 +21,19 @@ pub(super) fn completed(registry: &Registry, wanted: &mut Tenant, found: &Tenant
     let mut problems = Problems::default();
     for kind in registry {
         for (field, named) in naming(kind) {
-            let mut known: Vec<Map<String, Value>> = Vec::new();
-            for object in wanted.objects(&named.kind).iter().chain(found.objects(&named.kind)) {
-                let members = parts(registry, named, object);
-                if !known.contains(&members) {
-                    known.push(members);
-                }
+            let is_incomplete = |object: &Object| {
+                let elements = object.value.get(&field.name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+                elements.iter().any(|element| named.by.iter().any(|name| element.get(name).is_none()))
+            };
+            if !wanted.objects(&kind.name).iter().any(is_incomplete) {
+                continue;
             }
-            known.retain(|members| !members.is_empty());
+            let mut seen = BTreeSet::new();
+            let both = wanted.objects(&named.kind).iter().chain(found.objects(&named.kind));
+            let known: Vec<Map<String, Value>> = both
+                .map(|object| parts(registry, named, object))
+                .filter(|members| !members.is_empty() && seen.insert(Value::Object(members.clone()).to_string()))
+                .collect();
             for object in wanted.kinds.get_mut(&kind.name).into_iter().flatten() {
                 let live = found.find_by(&object.address, object.id.as_deref());
                 complete(object, live, (field, named), &known, &mut problems);
