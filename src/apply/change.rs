@@ -31,9 +31,9 @@ pub(super) const FIRST_LOOK: Duration = Duration::from_secs(1);
 pub(super) struct Work<'a> {
     pub(super) client: &'a Client,
     interrupt: watch::Receiver<bool>,
-    lag: Duration,
+    pub(super) lag: Duration,
     pub(super) kind: &'a Kind,
-    change: &'a Change,
+    pub(super) change: &'a Change,
     /// Handles (and for kinds without, addresses) that were there before: none of them is ours.
     before: HashSet<String>,
     pub(super) chain: usize,

@@ -35,22 +35,45 @@ impl Work<'_> {
                 scopes: lookup.scopes.clone(),
                 bucket: None,
             };
-            let after = self.chain;
-            self.chain += 1;
-            let found = self.client.read_list(&list, None, None, after).await?;
-            let is_it = |item: &&Map<String, Value>| {
+            let fits = |item: &Map<String, Value>| {
                 lookup.fits.iter().all(|(theirs, ours)| item.get(theirs) == owner.get(ours))
             };
-            let value =
-                found.iter().find(is_it).and_then(|item| item.get(&lookup.value)).cloned().ok_or_else(|| {
-                    let wanted = lookup.fits.values().filter_map(|ours| Some(format!("{ours} {}", owner.get(ours)?)));
-                    Error::new(format!("{call:?}: {} has no {}", list.path, wanted.collect::<Vec<_>>().join(", ")))
-                })?;
+            let value = self.found(&list, |item| fits(item).then(|| item.get(&lookup.value).cloned())?).await?;
+            let value = value.ok_or_else(|| {
+                let wanted = lookup.fits.values().filter_map(|ours| Some(format!("{ours} {}", owner.get(ours)?)));
+                Error::new(format!("{call:?}: {} has no {}", list.path, wanted.collect::<Vec<_>>().join(", ")))
+            })?;
             if let Some(owner) = call.body.as_mut().and_then(|body| body.pointer_mut(&at)?.as_object_mut()) {
                 owner.insert(name, value);
             }
         }
         Ok(call)
+    }
+
+    /// Reads a list until an item has what is wanted. What this run wrote before may be shown late.
+    async fn found(
+        &mut self,
+        list: &List,
+        wanted: impl Fn(&Map<String, Value>) -> Option<Value>,
+    ) -> Result<Option<Value>, Error> {
+        let lag = if self.change.requires.is_empty() { Duration::ZERO } else { self.lag };
+        let (mut left, mut pause) = (lag, FIRST_LOOK);
+        loop {
+            let after = self.chain;
+            self.chain += 1;
+            let found = match self.client.read_list(list, None, None, after).await {
+                Ok(items) => items.iter().find_map(&wanted),
+                Err(failure) if failure.status == Some(404) && !left.is_zero() => None,
+                Err(failure) => return Err(failure.into()),
+            };
+            if found.is_some() || left.is_zero() || self.is_interrupted() {
+                return Ok(found);
+            }
+            let time = pause.min(left);
+            self.client.clock().wait(time).await;
+            left -= time;
+            pause *= 2;
+        }
     }
 
     /// Waits until the live object is what a call needs it to be before, or makes of it.

@@ -6,8 +6,8 @@ use super::tests::{applied_by, change, errors, plan};
 use crate::api::testing::{Asked, Reply, Server};
 use crate::kinds::Registry;
 use crate::kinds::kind::{Field, Method};
-use crate::plan::Action;
 use crate::plan::call::{Call, LookedUp};
+use crate::plan::{Action, Change};
 use crate::tenant::Tenant;
 
 fn field(kind: &str, name: &str) -> &'static Field {
@@ -106,6 +106,52 @@ async fn a_value_that_only_a_list_knows_is_read_before_the_call() {
     let message =
         "actions/Greet: PATCH /actions/actions/a1: /actions/modules/m1/versions has no module_version_number 3";
     assert_eq!(errors(&outcome), [message]);
+}
+
+/// Looks up a version of a module that the same run may have published; says the requests and the errors.
+async fn published_late(requires: &[&str], late: usize) -> (usize, Vec<String>) {
+    let reads = AtomicUsize::new(0);
+    let server = Server::start(move |_, asked| {
+        if asked.line.starts_with("PATCH ") {
+            return Reply::Json(200, json!({}));
+        }
+        match reads.fetch_add(1, Ordering::Relaxed) {
+            0 => Reply::Json(404, json!({"statusCode": 404, "message": "no module"})),
+            at => {
+                let number = if at >= late { 2 } else { 1 };
+                let versions = json!([{"id": format!("v{number}"), "version_number": number}]);
+                Reply::Json(200, json!({"versions": versions, "total": 1, "per_page": 50}))
+            }
+        }
+    });
+    let item = field("actions", "modules").items.as_ref().unwrap();
+    let lookup = item.fields.get("module_version_id").unwrap().lookup.clone().unwrap();
+    let calls = |_: &_, change: &Change, _: Option<&_>, _: Option<&_>, _: &_| {
+        if change.kind != "actions" {
+            return Ok(Vec::new());
+        }
+        let body = json!({"modules": [{"module_id": "m1", "module_version_number": 2}]});
+        let lookup = lookup.clone();
+        let looked_up = LookedUp { owner: "/modules/0".to_owned(), name: "module_version_id".to_owned(), lookup };
+        Ok(vec![Call { lookups: vec![looked_up], ..Call::new(Method::Patch, "/actions/actions/a1", Some(body)) }])
+    };
+    let plan = plan(vec![
+        change("actionModules/plans", Action::Update, Some("m1"), &[]),
+        change("actions/Greet", Action::Update, Some("a1"), requires),
+    ]);
+    let (outcome, _) = applied_by(calls, &server, &plan, &Tenant::default(), false).await;
+    (server.lines().len(), errors(&outcome))
+}
+
+#[tokio::test]
+async fn a_list_may_show_late_what_this_run_wrote() {
+    let (asked, errors) = published_late(&["actionModules/plans"], 2).await;
+    assert_eq!((asked, errors), (4, Vec::new()));
+    let (asked, errors) = published_late(&["actionModules/plans"], usize::MAX).await;
+    assert!(asked > 3, "{asked}");
+    assert!(errors[0].ends_with("/versions has no module_version_number 2"), "{errors:?}");
+    let (asked, errors) = published_late(&[], 2).await;
+    assert_eq!((asked, errors.len()), (1, 1));
 }
 
 #[tokio::test]
