@@ -129,7 +129,8 @@ pub fn shows(registry: &Registry, planned: &Planned, names: &Names, raw: &Object
     let desired = planned.desired.find_by(&live.address, live.id.as_deref());
     let Some((change, desired)) = change.zip(desired) else { return true };
     let left = difference(kind, desired, Some(&live.value), false).edits;
-    !left.iter().any(|edit| change.fields.iter().any(|wanted| wanted.path == edit.path))
+    let is_again = |edit: &Edit| change.again.iter().any(|name| edit.path.strip_prefix('/') == Some(name));
+    !left.iter().any(|edit| is_again(edit) || change.fields.iter().any(|wanted| wanted.path == edit.path))
 }
 
 /// Gives a tenant with references by name and values in canonical form.

@@ -7,6 +7,7 @@ use super::{Action, Op, Plan, Planned, Policy, plan};
 use crate::error::Problems;
 use crate::kinds::Registry;
 use crate::kinds::kind::Method;
+use crate::tenant::names::Names;
 use crate::tenant::{Address, Desired, Object, Pattern, Provenance, Tenant};
 
 /// Makes a tenant of `{kind: [objects]}`; ids are taken from the fields that hold them.
@@ -718,4 +719,22 @@ fn a_reference_to_what_was_deleted_is_sent_along_as_it_is() {
     );
     let wrong = desired(json!({"custom_password_hash": {"action_id": "other"}}));
     assert!(planned_with(&wrong, &live, &Policy::default()).is_err());
+}
+
+#[test]
+fn a_live_object_shows_a_change_when_it_shows_what_is_made_again_too() {
+    let action = |code: &str, deployed: bool| {
+        json!({"id": "a1", "name": "Greet", "code": code, "all_changes_deployed": deployed,
+            "supported_triggers": [{"id": "post-login", "version": "v3"}]})
+    };
+    let mut wanted = action("new", true);
+    wanted["deployed"] = wanted.as_object_mut().unwrap().remove("all_changes_deployed").unwrap();
+    let planned = planned(&json!({"actions": [wanted]}), &json!({"actions": [action("old", true)]}));
+    assert_eq!(planned.plan.changes[0].again, ["deployed"]);
+    let shows = |code: &str, deployed: bool| {
+        let live = tenant(&json!({"actions": [action(code, deployed)]}));
+        let names = Names::of(Registry::builtin(), &live, &planned.desired, &[]);
+        super::shows(Registry::builtin(), &planned, &names, &live.objects("actions")[0])
+    };
+    assert_eq!([shows("old", true), shows("new", false), shows("new", true)], [false, false, true]);
 }
