@@ -738,3 +738,33 @@ fn a_live_object_shows_a_change_when_it_shows_what_is_made_again_too() {
     };
     assert_eq!([shows("old", true), shows("new", false), shows("new", true)], [false, false, true]);
 }
+
+#[test]
+fn what_names_a_replaced_object_goes_with_it_and_is_made_again() {
+    let tenant = |strategy: &str, assign: bool| {
+        json!({
+            "connections": [{"id": "con_1", "name": "login", "strategy": strategy}, {"id": "con_2", "name": "other", "strategy": "oidc"}],
+            "organizations": [{"id": "org_1", "name": "carriers", "connections": [
+                {"name": "login", "assign_membership_on_login": assign}, {"name": "other", "assign_membership_on_login": true},
+            ]}],
+        })
+    };
+    let mut live = tenant("oidc", false);
+    for (at, id) in [(0, "con_1"), (1, "con_2")] {
+        let element = live["organizations"][0]["connections"][at].as_object_mut().unwrap();
+        let name = element.remove("name").unwrap();
+        element.insert("connection_id".to_owned(), json!(id));
+        element.insert("connection".to_owned(), json!({"name": name, "strategy": "oidc"}));
+    }
+    let policy = Policy { allow_delete: true, ..Policy::default() };
+    for assign in [false, true] {
+        let planned = planned_with(&tenant("okta", assign), &live, &policy).unwrap();
+        assert_eq!(
+            lines(&planned.plan),
+            ["Replace connections/login ~/strategy", "Update organizations/carriers ~/connections"]
+        );
+        let set = planned.plan.changes[1].fields[0].set.as_ref().unwrap();
+        assert_eq!((set.added.len(), set.removed.len(), set.changed.len()), (1, 0, 0), "{set:?}");
+        assert_eq!(planned.plan.changes[1].requires, ["connections/login"]);
+    }
+}
