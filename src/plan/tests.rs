@@ -766,5 +766,11 @@ fn what_names_a_replaced_object_goes_with_it_and_is_made_again() {
         let set = planned.plan.changes[1].fields[0].set.as_ref().unwrap();
         assert_eq!((set.added.len(), set.removed.len(), set.changed.len()), (1, 0, 0), "{set:?}");
         assert_eq!(planned.plan.changes[1].requires, ["connections/login"]);
+        // A read that lags shows the old one.
+        let mut names = planned.names.clone();
+        names.forget("connections", "con_1");
+        names.learn("connections", "login", "con_3");
+        let registry = Registry::builtin();
+        assert!(!super::shows(registry, &planned, &names, &self::tenant(&live).objects("organizations")[0]));
     }
 }
