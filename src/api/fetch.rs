@@ -186,6 +186,8 @@ impl Client {
                         if needs.is_strict() {
                             return Ok((Found::Unreadable(format!("{}: {reason}", field.name)), Vec::new()));
                         }
+                        // What the object itself says of it may be in part.
+                        object.value.remove(&field.name);
                         unread.push((format!("{}.{}", kind.name, field.name), reason));
                     }
                 }

@@ -353,6 +353,13 @@ async fn what_has_a_fixed_name_is_read_by_it_and_404_says_that_it_is_not_set() {
 async fn a_list_below_an_object_that_may_not_be_read_forbids_a_plan_and_is_told_by_an_export() {
     let server = Server::start(|_, asked| match asked.line.as_str() {
         "GET /api/v2/roles/r1/permissions" => Reply::Json(403, json!({"statusCode": 403, "message": "Not here"})),
+        // The object says something of it too.
+        "GET /api/v2/roles" => Reply::Json(
+            200,
+            json!({"start": 0, "limit": 100, "total": 2, "roles": [
+                {"id": "r1", "name": "Clerk", "permissions": []}, {"id": "r2", "name": "Auditor"},
+            ]}),
+        ),
         _ => with_lists(asked),
     });
     let client = server.client().await;
@@ -361,6 +368,7 @@ async fn a_list_below_an_object_that_may_not_be_read_forbids_a_plan_and_is_told_
     assert!(planned.unreadable["roles"].starts_with("permissions: "), "{:?}", planned.unreadable);
     let exported = client.fetch(&[kind("roles")], &Needs::everything()).await.unwrap();
     assert_eq!(exported.objects("roles").len(), 2);
+    assert!(!exported.objects("roles")[0].value.contains_key("permissions"));
     assert_eq!(exported.objects("roles")[1].value["permissions"].as_array().map(Vec::len), Some(2));
     assert!(exported.unreadable.contains_key("roles.permissions"), "{:?}", exported.unreadable);
 }

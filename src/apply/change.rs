@@ -91,10 +91,7 @@ impl<'a> Work<'a> {
             *id = self.create(&call).await?.id;
             return Ok(());
         }
-        if let Some(wait) = &call.wait {
-            self.wait_for(&call, wait, &wait.until, id.as_deref()).await?;
-        }
-        let mut answer = self.send_to_known(&call).await;
+        let mut answer = self.send_when_ready(&call, id.as_deref()).await?;
         if let (Err(failure), Method::Post) = (&answer, call.method)
             && failure.cause == Cause::Unknown
         {
@@ -136,11 +133,33 @@ impl<'a> Work<'a> {
             if !is_unknown || !is_made || call.method == Method::Delete || left.is_zero() || self.is_interrupted() {
                 return answer;
             }
-            let time = pause.min(left);
-            self.client.clock().wait(time).await;
-            left -= time;
-            pause *= 2;
+            self.later(&mut left, &mut pause).await;
         }
+    }
+
+    /// Sends a call when the live object is ready for it. A read may still show the object as it was
+    /// before this change wrote it: then the call is refused, and the wait begins again.
+    async fn send_when_ready(&mut self, call: &Call, id: Option<&str>) -> Result<Result<Answer, Failure>, Error> {
+        let Some(wait) = &call.wait else { return Ok(self.send_to_known(call).await) };
+        let lag = if self.wrote { self.lag } else { Duration::ZERO };
+        let (mut left, mut pause) = (lag, FIRST_LOOK);
+        loop {
+            self.wait_for(call, wait, &wait.until, id).await?;
+            let answer = self.send_to_known(call).await;
+            let is_early = answer.as_ref().is_err_and(|failure| failure.status == Some(400));
+            if !is_early || left.is_zero() || self.is_interrupted() {
+                return Ok(answer);
+            }
+            self.later(&mut left, &mut pause).await;
+        }
+    }
+
+    /// Waits a while, twice as long each time, until the time that is left is over.
+    pub(super) async fn later(&self, left: &mut Duration, pause: &mut Duration) {
+        let time = (*pause).min(*left);
+        self.client.clock().wait(time).await;
+        *left -= time;
+        *pause *= 2;
     }
 
     /// Sends a call whose answer was lost again, where the object does not show that it was made.
@@ -247,10 +266,7 @@ impl<'a> Work<'a> {
                 (None, _) if left.is_zero() => return Ok(None),
                 (None, _) => {}
             }
-            let wait = pause.min(left);
-            self.client.clock().wait(wait).await;
-            left -= wait;
-            pause *= 2;
+            self.later(&mut left, &mut pause).await;
         }
     }
 

@@ -208,6 +208,9 @@ impl<E: FnMut(Event)> Report<'_, E> {
 
     fn done(&mut self, at: usize, id: Option<String>) {
         let (address, action) = self.named(at);
+        if let (Action::Replace, Some(id)) = (action, &self.changes[at].id) {
+            self.outcome.names.forget(&address.kind, id);
+        }
         if let (Action::Create | Action::Replace, Some(id)) = (action, &id) {
             self.outcome.names.learn(&address.kind, &address.name, id);
         }

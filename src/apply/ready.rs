@@ -69,10 +69,7 @@ impl Work<'_> {
             if found.is_some() || left.is_zero() || self.is_interrupted() {
                 return Ok(found);
             }
-            let time = pause.min(left);
-            self.client.clock().wait(time).await;
-            left -= time;
-            pause *= 2;
+            self.later(&mut left, &mut pause).await;
         }
     }
 
@@ -110,10 +107,8 @@ impl Work<'_> {
             if self.is_interrupted() {
                 return Err(Error::new(format!("{call:?}: interrupted while waiting for: {}", said(until))));
             }
-            let time = pause.min(left);
-            self.client.clock().wait(time).await;
-            left -= time;
-            pause = (pause * 2).min(LONGEST_LOOK);
+            self.later(&mut left, &mut pause).await;
+            pause = pause.min(LONGEST_LOOK);
         }
     }
 }

@@ -16,11 +16,18 @@ fn field(kind: &str, name: &str) -> &'static Field {
 
 /// Deploys an action of which each read shows the next of some states, the last for ever.
 async fn deployed(states: Vec<Value>, first: Reply) -> (Vec<String>, Vec<String>) {
+    deployed_after(false, states, first).await
+}
+
+async fn deployed_after(is_written: bool, states: Vec<Value>, first: Reply) -> (Vec<String>, Vec<String>) {
     let (reads, deploys) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let server = Server::start(move |_, asked: &Asked| {
         if asked.line.ends_with("/deploy") {
             let is_first = deploys.fetch_add(1, Ordering::Relaxed) == 0;
             return if is_first { first.clone() } else { Reply::Json(200, json!({"id": "v1"})) };
+        }
+        if asked.line.starts_with("PATCH ") {
+            return Reply::Json(200, json!({}));
         }
         let at = reads.fetch_add(1, Ordering::Relaxed).min(states.len() - 1);
         Reply::Json(200, states[at].clone())
@@ -32,7 +39,9 @@ async fn deployed(states: Vec<Value>, first: Reply) -> (Vec<String>, Vec<String>
         ..Call::new(Method::Post, "/actions/actions/a1/deploy", None)
     };
     let plan = plan(vec![change("actions/Greet", Action::Update, Some("a1"), &[])]);
-    let calls = |_: &_, _: &_, _: Option<&_>, _: Option<&_>, _: &_| Ok(vec![deploy.clone()]);
+    let write = is_written.then(|| Call::new(Method::Patch, "/actions/actions/a1", Some(json!({}))));
+    let calls =
+        |_: &_, _: &_, _: Option<&_>, _: Option<&_>, _: &_| Ok(write.iter().chain([&deploy]).cloned().collect());
     let (outcome, _) = applied_by(calls, &server, &plan, &Tenant::default(), false).await;
     (server.lines(), errors(&outcome))
 }
@@ -45,6 +54,19 @@ async fn a_call_waits_for_what_it_needs_and_for_what_it_brings_about() {
     let (lines, errors) = deployed(states, Reply::Json(200, json!({"id": "v1"}))).await;
     let (read, deploy) = ("GET /actions/actions/a1", "POST /actions/actions/a1/deploy");
     assert_eq!((lines, errors), ([read, read, read, deploy, read, read].map(str::to_owned).to_vec(), Vec::new()));
+}
+
+#[tokio::test]
+async fn a_call_that_came_too_early_as_reads_lag_is_sent_again() {
+    let refused = || Reply::Json(400, json!({"statusCode": 400, "message": "not built"}));
+    let built = json!({"status": "built", "deployed_version": {}});
+    let states = vec![built.clone(), json!({"status": "pending"}), built];
+    let (read, deploy) = ("GET /actions/actions/a1", "POST /actions/actions/a1/deploy");
+    let (lines, errors) = deployed_after(true, states.clone(), refused()).await;
+    assert_eq!(lines, ["PATCH /actions/actions/a1", read, deploy, read, read, deploy, read]);
+    assert_eq!(errors, Vec::<String>::new());
+    let (lines, errors) = deployed(states, refused()).await;
+    assert_eq!((lines, errors.len()), ([read, deploy].map(str::to_owned).to_vec(), 1));
 }
 
 #[tokio::test]

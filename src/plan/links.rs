@@ -5,14 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Change};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::error::Problem;
 use crate::kinds::Registry;
 use crate::kinds::kind::Kind;
 use crate::tenant::index::Index;
 use crate::tenant::names::references;
-use crate::tenant::{Address, Object};
+use crate::tenant::{Address, Object, Tenant};
 
 /// Gives the addresses by which an object is recognised: those that its identity refers to. It goes
 /// with them when they are deleted.
@@ -124,6 +124,29 @@ fn require(registry: &Registry, desired: &Index<'_>, live: &Index<'_>, changes: 
         };
         change.requires = required.iter().filter(|other| **other != address).map(ToString::to_string).collect();
     }
+}
+
+/// Gives a tenant without the elements of lists at endpoints of their own that name certain objects.
+#[must_use]
+pub fn without_elements(registry: &Registry, tenant: &Tenant, gone: &BTreeSet<Address>) -> Tenant {
+    let side = Index::new(registry, tenant);
+    let mut left = tenant.clone();
+    for kind in registry {
+        let Some(objects) = left.kinds.get_mut(&kind.name) else { continue };
+        for object in objects {
+            for (field, _) in kind.children() {
+                let Some(Value::Array(elements)) = object.value.remove(&field.name) else { continue };
+                let stays = |element: &Value| {
+                    let value = Map::from_iter([(field.name.clone(), Value::Array(vec![element.clone()]))]);
+                    let alone = Object { value, ..object.clone() };
+                    targets(kind, &alone, &side).is_disjoint(gone)
+                };
+                let elements = elements.into_iter().filter(stays).collect();
+                object.value.insert(field.name.clone(), Value::Array(elements));
+            }
+        }
+    }
+    left
 }
 
 /// The addresses that an object refers to, among those of one side.

@@ -43,10 +43,31 @@ pub struct Planned {
 /// All problems that forbid a plan: kinds that can't be read, names that mean several objects,
 /// references to nothing, secrets that a create needs.
 pub fn plan(registry: &Registry, desired: &Desired, live: &Tenant, policy: &Policy) -> Result<Planned, Problems> {
+    let planned = plan_without(registry, desired, live, policy, &BTreeSet::new())?;
+    let is_it = |change: &&Change| change.action == Action::Replace;
+    let replaced: BTreeSet<Address> = planned.plan.changes.iter().filter(is_it).map(Change::address).collect();
+    if replaced.is_empty() {
+        return Ok(planned);
+    }
+    plan_without(registry, desired, live, policy, &replaced)
+}
+
+/// Makes a plan for a tenant whose lists at endpoints of their own lack the elements that name certain
+/// objects: such an element goes with the object that it names.
+fn plan_without(
+    registry: &Registry,
+    desired: &Desired,
+    live: &Tenant,
+    policy: &Policy,
+    gone: &BTreeSet<Address>,
+) -> Result<Planned, Problems> {
     let names = Names::of(registry, live, &desired.tenant, &policy.moves());
     let mut wanted = canonical(registry, &names, &desired.tenant, canon::desired);
-    let found = canonical(registry, &names, live, canon::live);
+    let mut found = canonical(registry, &names, live, canon::live);
     let incomplete = completed(registry, &mut wanted, &found);
+    if !gone.is_empty() {
+        found = links::without_elements(registry, &found, gone);
+    }
     let scope = Scope::new(registry, policy, [&wanted, &found]);
     let (wanted_at, found_at, raw_at) =
         (Index::new(registry, &wanted), Index::new(registry, &found), Index::new(registry, live));
@@ -129,7 +150,8 @@ pub fn shows(registry: &Registry, planned: &Planned, names: &Names, raw: &Object
     let desired = planned.desired.find_by(&live.address, live.id.as_deref());
     let Some((change, desired)) = change.zip(desired) else { return true };
     let left = difference(kind, desired, Some(&live.value), false).edits;
-    !left.iter().any(|edit| change.fields.iter().any(|wanted| wanted.path == edit.path))
+    let is_again = |edit: &Edit| change.again.iter().any(|name| edit.path.strip_prefix('/') == Some(name));
+    !left.iter().any(|edit| is_again(edit) || change.fields.iter().any(|wanted| wanted.path == edit.path))
 }
 
 /// Gives a tenant with references by name and values in canonical form.

@@ -7,6 +7,7 @@ use super::{Action, Op, Plan, Planned, Policy, plan};
 use crate::error::Problems;
 use crate::kinds::Registry;
 use crate::kinds::kind::Method;
+use crate::tenant::names::Names;
 use crate::tenant::{Address, Desired, Object, Pattern, Provenance, Tenant};
 
 /// Makes a tenant of `{kind: [objects]}`; ids are taken from the fields that hold them.
@@ -718,4 +719,58 @@ fn a_reference_to_what_was_deleted_is_sent_along_as_it_is() {
     );
     let wrong = desired(json!({"custom_password_hash": {"action_id": "other"}}));
     assert!(planned_with(&wrong, &live, &Policy::default()).is_err());
+}
+
+#[test]
+fn a_live_object_shows_a_change_when_it_shows_what_is_made_again_too() {
+    let action = |code: &str, deployed: bool| {
+        json!({"id": "a1", "name": "Greet", "code": code, "all_changes_deployed": deployed,
+            "supported_triggers": [{"id": "post-login", "version": "v3"}]})
+    };
+    let mut wanted = action("new", true);
+    wanted["deployed"] = wanted.as_object_mut().unwrap().remove("all_changes_deployed").unwrap();
+    let planned = planned(&json!({"actions": [wanted]}), &json!({"actions": [action("old", true)]}));
+    assert_eq!(planned.plan.changes[0].again, ["deployed"]);
+    let shows = |code: &str, deployed: bool| {
+        let live = tenant(&json!({"actions": [action(code, deployed)]}));
+        let names = Names::of(Registry::builtin(), &live, &planned.desired, &[]);
+        super::shows(Registry::builtin(), &planned, &names, &live.objects("actions")[0])
+    };
+    assert_eq!([shows("old", true), shows("new", false), shows("new", true)], [false, false, true]);
+}
+
+#[test]
+fn what_names_a_replaced_object_goes_with_it_and_is_made_again() {
+    let tenant = |strategy: &str, assign: bool| {
+        json!({
+            "connections": [{"id": "con_1", "name": "login", "strategy": strategy}, {"id": "con_2", "name": "other", "strategy": "oidc"}],
+            "organizations": [{"id": "org_1", "name": "carriers", "connections": [
+                {"name": "login", "assign_membership_on_login": assign}, {"name": "other", "assign_membership_on_login": true},
+            ]}],
+        })
+    };
+    let mut live = tenant("oidc", false);
+    for (at, id) in [(0, "con_1"), (1, "con_2")] {
+        let element = live["organizations"][0]["connections"][at].as_object_mut().unwrap();
+        let name = element.remove("name").unwrap();
+        element.insert("connection_id".to_owned(), json!(id));
+        element.insert("connection".to_owned(), json!({"name": name, "strategy": "oidc"}));
+    }
+    let policy = Policy { allow_delete: true, ..Policy::default() };
+    for assign in [false, true] {
+        let planned = planned_with(&tenant("okta", assign), &live, &policy).unwrap();
+        assert_eq!(
+            lines(&planned.plan),
+            ["Replace connections/login ~/strategy", "Update organizations/carriers ~/connections"]
+        );
+        let set = planned.plan.changes[1].fields[0].set.as_ref().unwrap();
+        assert_eq!((set.added.len(), set.removed.len(), set.changed.len()), (1, 0, 0), "{set:?}");
+        assert_eq!(planned.plan.changes[1].requires, ["connections/login"]);
+        // A read that lags shows the old one.
+        let mut names = planned.names.clone();
+        names.forget("connections", "con_1");
+        names.learn("connections", "login", "con_3");
+        let registry = Registry::builtin();
+        assert!(!super::shows(registry, &planned, &names, &self::tenant(&live).objects("organizations")[0]));
+    }
 }

@@ -115,6 +115,14 @@ impl Names {
         book.known.insert(id.to_owned());
     }
 
+    /// Takes out an object that was just deleted: what still shows its id does not mean its name.
+    pub fn forget(&mut self, kind: &str, id: &str) {
+        if let Some(book) = self.kinds.get_mut(kind) {
+            book.names.remove(id);
+            book.known.remove(id);
+        }
+    }
+
     /// Finds what a name means; an id that the tenant knows means itself.
     #[must_use]
     pub fn meaning<'a>(&'a self, kind: &str, name: &'a str) -> Meaning<'a> {
