@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::displaced::displaced;
 use super::secrets::{holds_hidden, holds_secret, is_shown_equal, masked, masked_item};
-use super::sets::{Along, merged_set, set_edit};
+use super::sets::{Along, declared, merged_set, set_edit};
 use super::{Edit, Op, SecretState, SetEdit, Source};
 use crate::kinds::kind::{Field, Kind, Type, at};
 use crate::tenant::{Object, canon};
@@ -251,12 +251,23 @@ impl Walk<'_> {
         if set == SetEdit::default() {
             return;
         }
-        let shown = |items: Vec<Value>| -> Vec<Value> { items.iter().map(|item| masked_item(field, item)).collect() };
-        let after = shown(merged_set(field, desired, live, Along::All));
-        let (added, removed) = (shown(set.added), shown(set.removed));
-        let both = |change: &Value| json!({ "before": masked_item(field, &change["before"]), "after": masked_item(field, &change["after"]) });
-        let set = SetEdit { added, removed, changed: set.changed.iter().map(both).collect() };
-        self.push(Op::Replace, at, Some(Value::Array(shown(live.to_vec()))), Some(Value::Array(after)), Some(set));
+        // What only the API says, and no declaration knows, may be a secret of tomorrow's API.
+        let after = merged_set(field, desired, live, Along::Declared);
+        let then = |item: &Value| {
+            let key = canon::member_key(field, item);
+            after.iter().find(|after| canon::member_key(field, after) == key).cloned().unwrap_or_default()
+        };
+        let shown = |item: &Value| masked_item(field, item);
+        let was = |item: &Value| masked_item(field, &declared(field, item));
+        let both =
+            |change: &Value| json!({ "before": was(&change["before"]), "after": shown(&then(&change["before"])) });
+        let set = SetEdit {
+            added: set.added.iter().map(shown).collect(),
+            removed: set.removed.iter().map(was).collect(),
+            changed: set.changed.iter().map(both).collect(),
+        };
+        let (before, after) = (live.iter().map(was).collect(), after.iter().map(shown).collect());
+        self.push(Op::Replace, at, Some(Value::Array(before)), Some(Value::Array(after)), Some(set));
     }
 
     /// What the API shows in a form of its own: only whether it is there, and its keys, can be compared.

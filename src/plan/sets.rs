@@ -119,3 +119,14 @@ pub(super) fn says_the_same(field: Option<&Field>, desired: &Value, live: &Value
         (desired, live) => canon::are_equal(desired, live),
     }
 }
+
+/// Gives an element of a list without the members that its declaration does not know.
+pub(super) fn declared(field: &Field, item: &Value) -> Value {
+    match (&field.items, item) {
+        (Some(items), Value::Object(members)) if !items.fields.is_empty() => {
+            let known = members.iter().filter(|(name, _)| items.fields.find(name).is_some());
+            Value::Object(known.map(|(name, value)| (name.clone(), value.clone())).collect())
+        }
+        (_, item) => item.clone(),
+    }
+}

@@ -774,3 +774,16 @@ fn what_names_a_replaced_object_goes_with_it_and_is_made_again() {
         assert!(!super::shows(registry, &planned, &names, &self::tenant(&live).objects("organizations")[0]));
     }
 }
+
+#[test]
+fn what_only_the_api_says_of_an_element_is_sent_along_and_not_shown() {
+    let live = json!({ "resourceServers": [{"id": "r1", "identifier": API, "scopes": [
+        {"value": "read:a", "description": "old", "x_new": "perhaps a secret"}, {"value": "gone:a", "x_new": "perhaps a secret"},
+    ]}] });
+    let desired = json!({ "resourceServers": [{"identifier": API, "scopes": [{"value": "read:a", "description": "new", "mine": 1}]}] });
+    let made = planned(&desired, &live);
+    let said = serde_json::to_string(&made.plan).unwrap();
+    assert!(!said.contains("perhaps a secret") && said.contains("mine") && said.contains("gone:a"), "{said}");
+    let sent = json!([{"value": "read:a", "description": "new", "mine": 1, "x_new": "perhaps a secret"}]);
+    assert_eq!(bodies(&made)[0].2["scopes"], sent);
+}
