@@ -159,14 +159,18 @@ impl Walk<'_> {
             }
             (desired, Some(live)) if field.convert.is_some() && on_wire(field, desired) == on_wire(field, live) => {}
             (Value::Object(map), None) => self.added(field, map, at),
-            (desired, live) if [Some(desired), live].into_iter().flatten().any(|value| holds_secret(field, value)) => {
-                if live.is_none_or(|live| !canon::are_equal(desired, live)) {
-                    let op = if live.is_none() { Op::Add } else { Op::Replace };
-                    let before = live.map(|live| masked(field, live));
-                    self.push(op, at, before, Some(masked(field, &without_nulls(desired))), None);
-                }
-            }
-            (desired, live) => self.whole(desired, live, at),
+            (desired, live) => self.whole_of(field, desired, live, at),
+        }
+    }
+
+    /// A declared value that is compared as a whole: secrets in it are not shown.
+    fn whole_of(&mut self, field: &Field, desired: &Value, live: Option<&Value>, at: &Place) {
+        if !holds_secret(field, desired) && !live.is_some_and(|live| holds_secret(field, live)) {
+            self.whole(desired, live, at);
+        } else if live.is_none_or(|live| !canon::are_equal(desired, live)) {
+            let op = if live.is_none() { Op::Add } else { Op::Replace };
+            let before = live.map(|live| masked(field, live));
+            self.push(op, at, before, Some(masked(field, &without_nulls(desired))), None);
         }
     }
 
@@ -197,12 +201,7 @@ impl Walk<'_> {
 
     fn object(&mut self, field: &Field, desired: &Map<String, Value>, live: &Map<String, Value>, at: &Place) {
         if field.holds == Type::Map && !field.merge || field.holds == Type::Object && field.fields.is_empty() {
-            let (desired, live) = (Value::Object(desired.clone()), Value::Object(live.clone()));
-            if !holds_secret(field, &desired) && !holds_secret(field, &live) {
-                self.whole(&desired, Some(&live), at);
-            } else if !canon::are_equal(&desired, &live) {
-                self.push(Op::Replace, at, Some(masked(field, &live)), Some(masked(field, &desired)), None);
-            }
+            self.whole_of(field, &Value::Object(desired.clone()), Some(&Value::Object(live.clone())), at);
             return;
         }
         for (name, value) in desired {
@@ -236,13 +235,12 @@ impl Walk<'_> {
     fn set(&mut self, field: &Field, desired: &[Value], live: &[Value], at: &Place) {
         let mut set = set_edit(field, desired, live);
         let hides = |item: &Value| field.items.as_ref().is_some_and(|items| holds_hidden(items, item));
-        let (hidden, _): (Vec<&Value>, Vec<&Value>) = desired.iter().partition(|item| hides(item));
-        let is_new = |item: &&&Value| set.added.contains(item);
-        if hidden.iter().any(|item| !is_new(&item)) {
+        let known: Vec<&Value> = desired.iter().filter(|item| hides(item) && !set.added.contains(item)).collect();
+        if !known.is_empty() {
             if self.is_rotated && !at.write_once {
-                let same = hidden.iter().filter(|item| !is_new(item));
-                let known = same.filter(|item| !set.changed.iter().any(|change| change.get("after") == Some(item)));
-                let again: Vec<Value> = known.map(|item| json!({ "before": item, "after": item })).collect();
+                let is_said = |item: &Value| set.changed.iter().any(|change| change.get("after") == Some(item));
+                let again = known.into_iter().filter(|item| !is_said(item));
+                let again: Vec<Value> = again.map(|item| json!({ "before": item, "after": item })).collect();
                 set.changed.extend(again);
             } else {
                 self.found.secrets.push((at.path.clone(), SecretState::NotComparable));

@@ -12,7 +12,7 @@ use crate::kinds::Registry;
 use crate::kinds::kind::Kind;
 use crate::tenant::index::Index;
 use crate::tenant::names::references;
-use crate::tenant::{Address, Object, Tenant};
+use crate::tenant::{Address, Object, Provenance, Tenant};
 
 /// Gives the addresses by which an object is recognised: those that its identity refers to. It goes
 /// with them when they are deleted.
@@ -138,7 +138,8 @@ pub fn without_elements(registry: &Registry, tenant: &Tenant, gone: &BTreeSet<Ad
                 let Some(Value::Array(elements)) = object.value.remove(&field.name) else { continue };
                 let stays = |element: &Value| {
                     let value = Map::from_iter([(field.name.clone(), Value::Array(vec![element.clone()]))]);
-                    let alone = Object { value, ..object.clone() };
+                    let provenance = Provenance::default();
+                    let alone = Object { address: object.address.clone(), id: None, value, provenance };
                     targets(kind, &alone, &side).is_disjoint(gone)
                 };
                 let elements = elements.into_iter().filter(stays).collect();

@@ -46,7 +46,7 @@ pub fn plan(registry: &Registry, desired: &Desired, live: &Tenant, policy: &Poli
     let planned = plan_without(registry, desired, live, policy, &BTreeSet::new())?;
     let is_it = |change: &&Change| change.action == Action::Replace;
     let replaced: BTreeSet<Address> = planned.plan.changes.iter().filter(is_it).map(Change::address).collect();
-    if replaced.is_empty() {
+    if replaced.is_empty() || links::without_elements(registry, &planned.live, &replaced) == planned.live {
         return Ok(planned);
     }
     plan_without(registry, desired, live, policy, &replaced)
