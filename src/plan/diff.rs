@@ -170,7 +170,9 @@ impl Walk<'_> {
         } else if live.is_none_or(|live| !canon::are_equal(desired, live)) {
             let op = if live.is_none() { Op::Add } else { Op::Replace };
             let before = live.map(|live| masked(field, live));
-            self.push(op, at, before, Some(masked(field, &without_nulls(desired))), None);
+            let are_maps = desired.is_object() && live.is_some_and(Value::is_object);
+            let after = if are_maps { desired.clone() } else { without_nulls(desired) };
+            self.push(op, at, before, Some(masked(field, &after)), None);
         }
     }
 
