@@ -97,7 +97,7 @@ impl Files {
     /// If the path leads out of the folder, or the system refuses.
     pub fn write(&self, path: &str, text: &str, mode: Mode) -> Result<(), Error> {
         let full = self.lexical(path)?;
-        let mut ancestor = full.parent().unwrap_or(&self.root);
+        let mut ancestor = full.as_path();
         while !ancestor.exists() {
             ancestor = ancestor.parent().unwrap_or(&self.root);
         }
@@ -161,11 +161,22 @@ pub fn read_anywhere(path: &Path) -> Result<Arc<SourceText>, Problem> {
 
 /// Writes a text that a person named on the command line, wherever it is, atomically.
 ///
+/// A link stays, and what it leads to is written; a device or a pipe is written to as it is.
+///
 /// # Errors
 /// If the system refuses.
 pub fn write(path: &Path, text: &str, mode: Mode) -> Result<(), Error> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let failed = |error: &std::io::Error| Error::new(format!("can't write `{}`", path.display())).because(words(error));
+    let real = match fs::metadata(path) {
+        Ok(found) if !found.is_file() => {
+            let file = fs::OpenOptions::new().write(true).open(path);
+            return file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| failed(&error));
+        }
+        Ok(_) => fs::canonicalize(path).map_err(|error| failed(&error))?,
+        Err(_) => path.to_path_buf(),
+    };
+    let path = real.as_path();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|error| failed(&error))?;
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -294,7 +305,7 @@ fn words(error: &std::io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, Files, Mode, find_up, remove};
+    use super::{Entry, Files, Mode, find_up, remove, write};
 
     #[test]
     fn a_start_that_is_no_folder_is_not_searched_from() {
@@ -320,6 +331,23 @@ mod tests {
         let full = files.root().join("a/b.yaml");
         assert_eq!((remove(&full).unwrap(), remove(&full).unwrap()), (true, false));
         assert_eq!(files.entry("a/b.yaml"), Entry::Nothing);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_and_a_device_stay_what_they_are() {
+        use std::os::unix::fs::FileTypeExt;
+        let folder = tempfile::tempdir().unwrap();
+        let [file, link, null] = ["file", "link", "null"].map(|name| folder.path().join(name));
+        std::fs::write(&file, "before").unwrap();
+        std::os::unix::fs::symlink("file", &link).unwrap();
+        write(&link, "after", Mode::Public).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "after");
+        let held = std::os::unix::net::UnixDatagram::bind(&null).unwrap();
+        assert!(write(&null, "x", Mode::Public).is_err(), "a socket is opened as it is, which is refused");
+        assert!(std::fs::metadata(&null).unwrap().file_type().is_socket());
+        drop(held);
     }
 
     #[test]

@@ -114,8 +114,8 @@ impl Watch {
             let lines = text.lines().filter(|line| canary.is_in(line)).take(2).collect::<Vec<_>>();
             self.leaks.push(format!("{} in {place}: {}", canary.name, lines.join(" | ")));
         }
-        // Tokens that the sandbox gave are secrets too; a JWT's header begins so in base64.
-        if text.contains("eyJ") {
+        // Tokens that the sandbox gave are secrets too.
+        if has_part_of_a_token(text) {
             self.leaks.push(format!("an access token in {place}"));
         }
     }
@@ -133,6 +133,15 @@ impl Watch {
     fn finish(self) {
         assert!(self.leaks.is_empty(), "{} leaks:\n{}", self.leaks.len(), self.leaks.join("\n"));
     }
+}
+
+/// Looks for the header or the claims of a JWT: base64url of JSON, which begins with `{"`. Random ids
+/// begin so too at times, but they are no JSON.
+fn has_part_of_a_token(text: &str) -> bool {
+    text.match_indices("eyJ").any(|(at, _)| {
+        let bytes = text.as_bytes()[at..].iter().take(16).copied().collect::<Vec<_>>();
+        URL_SAFE.decode(bytes).is_ok_and(|bytes| bytes.iter().all(|byte| (b' '..=b'~').contains(byte)))
+    })
 }
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -251,6 +260,9 @@ fn the_search_finds_a_canary_in_every_spelling() {
         assert!(canary.is_in(&format!("before {text} after")), "{text}");
     }
     assert!(!canary.is_in("qz41kv vk41zq"));
+    let token = URL_SAFE.encode(r#"{"alg":"RS256","typ":"JWT","kid":"k"}"#);
+    assert!(has_part_of_a_token(&format!("Bearer {token}.x")) && has_part_of_a_token(&token[..20]));
+    assert!(!has_part_of_a_token("\"con_eyJ4Zk2QpLw9RtYb\" and eyJ"), "an id may begin like a token");
 
     let mut watch = project();
     watch.write("tenant.yaml", format!("clients:\n  - name: {}\n", watch.canaries[4].value));
