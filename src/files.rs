@@ -4,12 +4,15 @@
 //! problems. Texts are UTF-8 and at most [`LARGEST`] bytes; writes are atomic. It knows nothing of
 //! what the texts mean.
 
+mod own;
+
+pub use own::{Lines, hidden_folder, hold};
+
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use crate::error::{Error, Origin, Problem, SourceText};
 
@@ -96,15 +99,53 @@ impl Files {
     /// # Errors
     /// If the path leads out of the folder, or the system refuses.
     pub fn write(&self, path: &str, text: &str, mode: Mode) -> Result<(), Error> {
+        write(&self.inside(path)?, text, mode)
+    }
+
+    /// Opens a file that grows line by line; folders on the way are made.
+    ///
+    /// # Errors
+    /// If the path leads out of the folder, or the system refuses.
+    pub fn lines(&self, path: &str) -> Result<Lines, Error> {
+        let full = self.inside(path)?;
+        let opened = full.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| {
+            let mut options = fs::OpenOptions::new();
+            options.create(true).append(true);
+            private(&mut options, Mode::Private);
+            options.open(&full)
+        });
+        let failed = |error| Error::new(format!("can't write `{}`", full.display())).because(words(&error));
+        opened.map(Lines::new).map_err(failed)
+    }
+
+    /// Lists the files of a folder by name, in order; none where it is not there.
+    ///
+    /// # Errors
+    /// If the path leads out of the folder, or the system refuses.
+    pub fn list(&self, path: &str) -> Result<Vec<String>, Error> {
+        let full = self.lexical(path)?;
+        let failed = |error: &std::io::Error| Error::new(format!("can't read `{path}`")).because(words(error));
+        let mut names = match fs::read_dir(full) {
+            Ok(entries) => entries
+                .map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()))
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|error| failed(&error))?,
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(failed(&error)),
+        };
+        names.sort();
+        Ok(names)
+    }
+
+    /// Makes a full path, and refuses one that leads out of the folder, by a link too.
+    fn inside(&self, path: &str) -> Result<PathBuf, Error> {
         let full = self.lexical(path)?;
         let mut ancestor = full.as_path();
         while !ancestor.exists() {
             ancestor = ancestor.parent().unwrap_or(&self.root);
         }
-        if !fs::canonicalize(ancestor).is_ok_and(|ancestor| ancestor.starts_with(&self.root)) {
-            return Err(escapes(path).into());
-        }
-        write(&full, text, mode)
+        let is_inside = fs::canonicalize(ancestor).is_ok_and(|ancestor| ancestor.starts_with(&self.root));
+        if is_inside { Ok(full) } else { Err(escapes(path).into()) }
     }
 
     /// Makes a full path and refuses one whose text alone leads out of the folder.
@@ -201,53 +242,24 @@ pub fn remove(path: &Path) -> Result<bool, Error> {
     }
 }
 
-/// Keeps a file for this process alone until the result is dropped; other processes wait for it.
-///
-/// The folder of a new one is hidden from git: it is this tool's own.
-///
-/// # Errors
-/// If another process still holds it after `patience`, or the system refuses.
-pub fn hold(path: &Path, patience: Duration) -> Result<fs::File, Error> {
-    let failed = |error: &std::io::Error| Error::new(format!("can't lock `{}`", path.display())).because(words(error));
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !folder.exists() {
-        fs::create_dir_all(folder).map_err(|error| failed(&error))?;
-        fs::write(folder.join(".gitignore"), "*\n").map_err(|error| failed(&error))?;
-    }
-    let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(path);
-    let file = file.map_err(|error| failed(&error))?;
-    let mut waited = Duration::ZERO;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(fs::TryLockError::WouldBlock) if waited < patience => {
-                std::thread::sleep(STEP);
-                waited += STEP;
-            }
-            Err(fs::TryLockError::WouldBlock) => {
-                return Err(Error::new(format!("`{}` is in use by another process", path.display())));
-            }
-            Err(fs::TryLockError::Error(error)) => return Err(failed(&error)),
-        }
-    }
-}
-
-/// How long to wait before a lock is tried again.
-const STEP: Duration = Duration::from_millis(50);
-
 fn write_new(path: &Path, text: &str, mode: Mode) -> std::io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
+    private(&mut options, mode);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// Lets a new file be read by those of a mode.
+fn private(options: &mut fs::OpenOptions, mode: Mode) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(if mode == Mode::Private { 0o600 } else { 0o644 });
     }
     #[cfg(not(unix))]
-    let _ = mode;
-    let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+    let _ = (options, mode);
 }
 
 fn text(path: &Path, name: &str) -> Result<Arc<SourceText>, Problem> {

@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of kinds or tenants; every room that speaks to a person uses it.
 
+use std::fmt::Write;
+
 /// Joins a count and its noun: `1 change`, `3 changes`. Nouns that end in `y` become `ies`.
 #[must_use]
 pub fn plural(count: usize, noun: &str) -> String {
@@ -27,6 +29,15 @@ pub fn one_of<S: AsRef<str>>(names: &[S]) -> String {
 #[must_use]
 pub fn escape(part: &str) -> String {
     part.replace('~', "~0").replace('/', "~1")
+}
+
+/// Writes bytes in hex.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// Gives the text of one part of a JSON Pointer.

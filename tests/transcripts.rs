@@ -91,7 +91,27 @@ fn stable(text: &str, folder: &Path) -> String {
             stable.push(character);
         }
     }
-    ["127.0.0.1:", "localhost:"].into_iter().fold(stable, |text, host| without_ports(&text, host))
+    ["127.0.0.1:", "localhost:"].into_iter().fold(without_times(&stable), |text, host| without_ports(&text, host))
+}
+
+/// Takes out times such as `2026-11-24T13:05:01.120Z`, also as they stand in the names of files.
+fn without_times(text: &str) -> String {
+    const SHAPE: &[u8] = b"0000-00-00T00:00:00.000Z";
+    let is_time = |bytes: &[u8]| {
+        bytes.iter().zip(SHAPE).all(|(byte, shape)| match shape {
+            b'0' => byte.is_ascii_digit(),
+            b':' => b":-".contains(byte),
+            shape => byte == shape,
+        })
+    };
+    let mut stable = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.as_bytes().windows(SHAPE.len()).position(is_time) {
+        stable += &rest[..at];
+        stable += "[TIME]";
+        rest = &rest[at + SHAPE.len()..];
+    }
+    stable + rest
 }
 
 fn without_ports(text: &str, host: &str) -> String {
@@ -109,7 +129,7 @@ fn without_ports(text: &str, host: &str) -> String {
 fn is_id(word: &str) -> bool {
     let is_hex = word.bytes().all(|b| b.is_ascii_hexdigit());
     match word.split_once('_') {
-        Some((prefix, rest)) => ["cgr", "cd"].contains(&prefix) && rest.len() == 16,
+        Some((prefix, rest)) => ["cgr", "cd", "rol"].contains(&prefix) && rest.len() == 16,
         None => word.len() == 32 || word.len() == 24 && is_hex,
     }
 }

@@ -163,14 +163,22 @@ impl Client {
     /// # Errors
     /// Any answer that is no success, or a failure to reach the API; its cause says what it means.
     pub async fn send(&self, call: &Call) -> Result<Answer, Failure> {
-        self.send_after(call, self.rounds()).await
+        self.send_after(call, self.rounds(), &|| ()).await
     }
 
-    /// Makes a call after a chain of others.
-    pub(crate) async fn send_after(&self, call: &Call, after: usize) -> Result<Answer, Failure> {
+    /// Makes a call after a chain of others; `sent` is called each time that it goes out.
+    pub(crate) async fn send_after(
+        &self,
+        call: &Call,
+        after: usize,
+        sent: &(dyn Fn() + Sync),
+    ) -> Result<Answer, Failure> {
         let name = format!("{call:?}");
         let text = call.body.as_ref().map(|body| serde_json::to_vec(body).expect("a JSON map has text"));
-        let content = || Ok(text.clone().map_or(Content::Nothing, Content::Json));
+        let content = || {
+            sent();
+            Ok(text.clone().map_or(Content::Nothing, Content::Json))
+        };
         let path = format!("/api/v2{}", call.path);
         let request = Request {
             call: &name,

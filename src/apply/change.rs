@@ -5,6 +5,7 @@
 //!
 //! ```text
 //!   POST -> answered -> id
+//!        -> conflict -> look up -> new since the plan, and equal: adopt it; else it failed
 //!        -> lost -> look up, until the read lag is over -> found: adopt it
 //!                                                       -> not found: POST once more, look up again
 //! ```
@@ -15,15 +16,15 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::Job;
+use super::{Event, Job, News};
 use crate::api::failure::{Cause, Failure};
 use crate::api::{Answer, Client};
 use crate::error::Error;
 use crate::kinds::kind::{Kind, Method};
+use crate::plan::Change;
 use crate::plan::call::{Call, encoded};
-use crate::plan::{Action, Change};
 use crate::tenant::needs::Needs;
-use crate::tenant::{Address, canon};
+use crate::tenant::{Address, Object, canon};
 
 pub(super) const FIRST_LOOK: Duration = Duration::from_secs(1);
 
@@ -37,7 +38,13 @@ pub(super) struct Work<'a> {
     /// Handles (and for kinds without, addresses) that were there before: none of them is ours.
     before: HashSet<String>,
     pub(super) chain: usize,
+    events: &'a (dyn Fn(Event) + Sync),
+    /// The calls that were answered with success.
+    calls: Vec<String>,
     wrote: bool,
+    /// A write was sent, and it is not known what came of it.
+    is_unknown: bool,
+    request_id: Option<String>,
 }
 
 /// An object that was made: its handle, if its kind has one.
@@ -46,39 +53,75 @@ struct Made {
 }
 
 /// What came of a change.
+#[derive(Debug)]
 pub(super) struct Ended {
+    /// The object's handle, if it has one.
     pub(super) result: Result<Option<String>, Error>,
+    /// The calls that were answered with success.
+    pub(super) calls: Vec<String>,
     /// The number of requests that had to follow each other up to its end.
     pub(super) chain: usize,
     /// Something was written, or may have been.
     pub(super) wrote: bool,
+    /// It failed, and it is not known what came of the last write.
+    pub(super) is_unknown: bool,
+    /// The API's id of the request that failed.
+    pub(super) request_id: Option<String>,
+}
+
+impl Ended {
+    /// Ends a change that could not begin.
+    pub(super) fn of(error: Error) -> Self {
+        let (result, calls) = (Err(error), Vec::new());
+        Self { result, calls, chain: 0, wrote: false, is_unknown: false, request_id: None }
+    }
 }
 
 impl<'a> Work<'a> {
-    pub(super) fn new(job: &Job<'a>, kind: &'a Kind, change: &'a Change, chain: usize) -> Self {
+    pub(super) fn new(
+        job: &Job<'a>,
+        kind: &'a Kind,
+        change: &'a Change,
+        chain: usize,
+        events: &'a (dyn Fn(Event) + Sync),
+    ) -> Self {
         let before = job.live.objects(&kind.name).iter();
         let before = before.map(|object| object.id.clone().unwrap_or_else(|| object.address.to_string())).collect();
         let (client, lag, interrupt) = (job.client, job.lag, job.interrupt.clone());
-        Self { client, interrupt, lag, kind, change, before, chain, wrote: false }
+        let (calls, request_id) = (Vec::new(), None);
+        Self {
+            client,
+            interrupt,
+            lag,
+            kind,
+            change,
+            before,
+            chain,
+            events,
+            calls,
+            wrote: false,
+            is_unknown: false,
+            request_id,
+        }
     }
 
     /// Makes the calls.
     pub(super) async fn perform(mut self, calls: &[Call]) -> Ended {
-        let mut done = Vec::new();
         let mut id = self.change.id.clone();
-        for call in calls {
-            match self.step(call, &mut id, done.is_empty()).await {
-                Ok(()) => done.push(format!("{call:?}")),
-                Err(error) => {
-                    let error = match done.as_slice() {
-                        [] => error,
-                        done => error.because(format!("of this change, {} was done before", done.join(", "))),
-                    };
-                    return Ended { result: Err(error), chain: self.chain, wrote: self.wrote };
-                }
+        let mut result = Ok(());
+        for (at, call) in calls.iter().enumerate() {
+            result = self.step(call, &mut id, at == 0).await;
+            if result.is_err() {
+                break;
             }
         }
-        Ended { result: Ok(id), chain: self.chain, wrote: self.wrote }
+        let result = match result {
+            Ok(()) => Ok(id),
+            Err(error) if self.calls.is_empty() => Err(error),
+            Err(error) => Err(error.because(format!("of this change, {} was done before", self.calls.join(", ")))),
+        };
+        let Self { calls, chain, wrote, is_unknown, request_id, .. } = self;
+        Ended { result, calls, chain, wrote, is_unknown, request_id }
     }
 
     async fn step(&mut self, call: &Call, id: &mut Option<String>, is_first: bool) -> Result<(), Error> {
@@ -125,7 +168,7 @@ impl<'a> Work<'a> {
 
     /// Sends a call about an object. One that was just made may not be known everywhere yet.
     async fn send_to_known(&mut self, call: &Call) -> Result<Answer, Failure> {
-        let is_made = matches!(self.change.action, Action::Create | Action::Replace);
+        let is_made = self.change.action.makes();
         let (mut left, mut pause) = (self.lag, FIRST_LOOK);
         loop {
             let answer = self.send(call).await;
@@ -172,6 +215,7 @@ impl<'a> Work<'a> {
             self.chain += 1;
             let live = self.client.read_one(get, id, after).await?;
             if canon::live(self.kind, &live).get(field) == Some(value) {
+                self.is_unknown = false;
                 return Ok(Answer { status: 200, body: None });
             }
         }
@@ -183,19 +227,30 @@ impl<'a> Work<'a> {
     }
 
     fn is_create(&self, call: &Call) -> bool {
-        matches!(self.change.action, Action::Create | Action::Replace)
+        self.change.action.makes()
             && self.kind.create.as_ref().is_some_and(|create| create.method == call.method && create.path == call.path)
     }
 
+    /// Sends a write, and notes what is known of it.
     async fn send(&mut self, call: &Call) -> Result<Answer, Failure> {
         let after = self.chain;
         self.chain += 1;
-        let answer = self.client.send_after(call, after).await;
-        self.wrote |= match &answer {
-            Ok(_) => true,
-            Err(failure) => failure.cause == Cause::Unknown,
-        };
+        let name = format!("{call:?}");
+        let sent = || self.tell(News::Sent(name.clone()));
+        let answer = self.client.send_after(call, after, &sent).await;
+        self.is_unknown = answer.as_ref().is_err_and(|failure| failure.cause == Cause::Unknown);
+        self.wrote |= answer.is_ok() || self.is_unknown;
+        if !self.is_unknown {
+            self.tell(News::Answered(name.clone()));
+        }
+        if answer.is_ok() {
+            self.calls.push(name);
+        }
         answer
+    }
+
+    fn tell(&self, news: News) {
+        (self.events)(Event { address: self.change.address(), action: self.change.action, news });
     }
 
     /// Makes an object, once.
@@ -208,10 +263,11 @@ impl<'a> Work<'a> {
                 }
             },
             Err(failure) if failure.cause == Cause::Unknown => failure,
+            Err(failure) if failure.status == Some(409) => return self.adopt(call, failure).await,
             Err(failure) => return Err(failure.into()),
         };
-        if let Some(made) = self.look_up(call, &lost).await? {
-            return Ok(made);
+        if let Some(object) = self.look_up(call, &lost).await? {
+            return Ok(self.take(call, &object));
         }
         if self.is_interrupted() {
             return Err(unknown(lost, "interrupted before it could be sent again"));
@@ -225,10 +281,38 @@ impl<'a> Work<'a> {
             Err(failure) if failure.cause == Cause::Unknown || failure.status == Some(409) => failure,
             Err(failure) => return Err(failure.into()),
         };
-        match self.look_up(call, &lost).await? {
-            Some(made) => Ok(made),
-            None => Err(unknown(lost, "it was sent twice, and the tenant shows no such object")),
+        if let Some(object) = self.look_up(call, &lost).await? {
+            return Ok(self.take(call, &object));
         }
+        self.is_unknown = true;
+        Err(unknown(lost, "it was sent twice, and the tenant shows no such object"))
+    }
+
+    /// Takes the object that a create whose answer was lost has made.
+    fn take(&mut self, call: &Call, object: &Object) -> Made {
+        self.is_unknown = false;
+        self.tell(News::Answered(format!("{call:?}")));
+        self.calls.push(format!("{call:?}"));
+        Made { id: object.id.clone() }
+    }
+
+    /// Takes the object that a create met, where it is new since the plan was made and is what the
+    /// create would have made.
+    async fn adopt(&mut self, call: &Call, conflict: Failure) -> Result<Made, Error> {
+        let Some(object) = self.look_up(call, &conflict).await? else { return Err(conflict.into()) };
+        let sent = call.body.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
+        let (sent, live) = (canon::live(self.kind, &sent), canon::live(self.kind, &object.value));
+        let is_shown = |(name, value): (&String, &Value)| {
+            let is_hidden = self.kind.of(&live).fields.get(name).is_none_or(|field| field.secret || field.write_only);
+            is_hidden || live.get(name).is_some_and(|live| covers(live, value))
+        };
+        if sent.iter().all(is_shown) {
+            tracing::info!(address = %self.change.address(), "was made since the plan, and is as it should be");
+            return Ok(self.take(call, &object));
+        }
+        let id = object.id.map_or_else(String::new, |id| format!(" ({id})"));
+        let why = format!("the tenant has such an object{id} since the plan was made, and it differs from this one");
+        Err(Error::from(conflict.hint("run plan again: it shows what differs")).because(why))
     }
 
     /// Reads from an answer what was made, if it tells.
@@ -239,13 +323,13 @@ impl<'a> Work<'a> {
 
     /// Looks for the object that a create with a lost answer may have made, until reads can't lag
     /// any more.
-    async fn look_up(&self, call: &Call, lost: &Failure) -> Result<Option<Made>, Error> {
-        tracing::info!(address = %self.change.address(), "the answer was lost: looking for the object");
+    async fn look_up(&self, call: &Call, lost: &Failure) -> Result<Option<Object>, Error> {
+        tracing::info!(address = %self.change.address(), "looking for the object");
         let sent = call.body.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
         let wanted = Address::of(self.kind, &sent);
         let (mut left, mut pause) = (self.lag, FIRST_LOOK);
         loop {
-            let found = self.client.fetch(&[self.kind], &Needs::default()).await.map_err(|error| {
+            let mut found = self.client.fetch(&[self.kind], &Needs::default()).await.map_err(|error| {
                 let why = error.causes.iter().fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
                 unknown(lost.clone(), &format!("looking for the object failed: {why}"))
             })?;
@@ -256,12 +340,10 @@ impl<'a> Work<'a> {
                 Some(id) => !self.before.contains(id),
                 None => !self.before.contains(&address.to_string()),
             };
-            let mut ours = found
-                .objects(&self.kind.name)
-                .iter()
-                .filter(|object| object.address == wanted && is_new(&object.id, &object.address));
+            let all = found.kinds.remove(&self.kind.name).unwrap_or_default().into_iter();
+            let mut ours = all.filter(|object| object.address == wanted && is_new(&object.id, &object.address));
             match (ours.next(), ours.next()) {
-                (Some(object), None) => return Ok(Some(Made { id: object.id.clone() })),
+                (Some(object), None) => return Ok(Some(object)),
                 (Some(_), Some(_)) => return Err(unknown(lost.clone(), "several new objects have its identity")),
                 (None, _) if left.is_zero() => return Ok(None),
                 (None, _) => {}
@@ -272,6 +354,16 @@ impl<'a> Work<'a> {
 
     pub(super) fn is_interrupted(&self) -> bool {
         *self.interrupt.borrow()
+    }
+}
+
+/// Tells whether a live value holds all that a value asks for.
+fn covers(live: &Value, wanted: &Value) -> bool {
+    match (live, wanted) {
+        (Value::Object(live), Value::Object(wanted)) => {
+            wanted.iter().all(|(name, value)| value.is_null() || live.get(name).is_some_and(|live| covers(live, value)))
+        }
+        (live, wanted) => canon::are_equal(live, wanted),
     }
 }
 

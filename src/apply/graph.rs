@@ -2,27 +2,31 @@
 //!
 //! Pure: it sees indices and what each change requires, no calls and no answers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::plan::Change;
 
 /// How far a change is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    Waiting,
-    Running,
-    /// With the number of requests that had to follow each other up to its end.
-    Done(usize),
-    Failed,
+    /// So many of the changes that it requires are not done.
+    Waiting(usize),
+    Started,
+    /// It can't start any more.
     Skipped,
 }
 
-/// The changes of a plan with what each requires.
+/// The changes of a plan with what each requires. All that it tells takes as long as what it tells.
 #[derive(Debug)]
 pub(super) struct Graph<'a> {
     changes: &'a [Change],
-    requires: Vec<Vec<usize>>,
     states: Vec<State>,
+    /// The changes that require a change.
+    dependents: Vec<Vec<usize>>,
+    /// The changes that may start.
+    ready: BTreeSet<usize>,
+    /// The number of requests that had to follow each other before a change, as far as is known.
+    chains: Vec<usize>,
 }
 
 impl<'a> Graph<'a> {
@@ -31,66 +35,63 @@ impl<'a> Graph<'a> {
         // Of two objects with one name the first counts: the plan has deletes last.
         let places: HashMap<String, usize> =
             changes.iter().enumerate().rev().map(|(at, change)| (change.address().to_string(), at)).collect();
-        let requires =
-            changes.iter().map(|change| change.requires.iter().filter_map(|need| places.get(need).copied()).collect());
-        Self { changes, requires: requires.collect(), states: vec![State::Waiting; changes.len()] }
+        let mut dependents = vec![Vec::new(); changes.len()];
+        let mut states = Vec::new();
+        for (at, change) in changes.iter().enumerate() {
+            let needs: BTreeSet<usize> = change.requires.iter().filter_map(|need| places.get(need).copied()).collect();
+            states.push(State::Waiting(needs.len()));
+            for need in needs {
+                dependents[need].push(at);
+            }
+        }
+        let ready = (0..changes.len()).filter(|at| states[*at] == State::Waiting(0)).collect();
+        Self { changes, states, dependents, ready, chains: vec![0; changes.len()] }
     }
 
     /// Gives the first change that may start, with the length of the chain before it, and marks it
-    /// as running.
+    /// as started.
     pub(super) fn start(&mut self) -> Option<(usize, usize)> {
-        let found = (0..self.changes.len()).find_map(|at| {
-            let is_waiting = self.states[at] == State::Waiting;
-            let chain = self.requires[at].iter().try_fold(0, |longest: usize, need| match self.states[*need] {
-                State::Done(chain) => Some(longest.max(chain)),
-                _ => None,
-            });
-            chain.filter(|_| is_waiting).map(|chain| (at, chain))
-        });
-        if let Some((at, _)) = found {
-            self.states[at] = State::Running;
-        }
-        found
+        let at = self.ready.pop_first()?;
+        self.states[at] = State::Started;
+        Some((at, self.chains[at]))
     }
 
-    /// Notes that a change is done.
+    /// Notes that a change is done, with the number of requests that had to follow each other up to
+    /// its end.
     pub(super) fn done(&mut self, at: usize, chain: usize) {
-        self.states[at] = State::Done(chain);
+        for &dependent in &self.dependents[at] {
+            self.chains[dependent] = self.chains[dependent].max(chain);
+            if let State::Waiting(left) = &mut self.states[dependent] {
+                *left -= 1;
+                if *left == 0 {
+                    self.ready.insert(dependent);
+                }
+            }
+        }
     }
 
-    /// Notes that a change failed.
-    pub(super) fn failed(&mut self, at: usize) {
-        self.states[at] = State::Failed;
-    }
-
-    /// Marks all changes that can't start any more because of what they require, and gives them
+    /// Notes that a change failed, and gives all changes that can't start any more because of it,
     /// with the reason.
-    pub(super) fn skip_hopeless(&mut self) -> Vec<(usize, String)> {
+    pub(super) fn failed(&mut self, at: usize) -> Vec<(usize, String)> {
         let mut skipped = Vec::new();
-        while let Some((at, reason)) = (0..self.changes.len()).find_map(|at| self.hopeless(at)) {
-            self.states[at] = State::Skipped;
-            skipped.push((at, reason));
+        let mut lost = vec![(at, "failed")];
+        while let Some((at, word)) = lost.pop() {
+            for &dependent in &self.dependents[at] {
+                if let State::Waiting(_) = self.states[dependent] {
+                    self.states[dependent] = State::Skipped;
+                    skipped.push((dependent, format!("it requires {}, which {word}", self.changes[at].address())));
+                    lost.push((dependent, "was not attempted"));
+                }
+            }
         }
         skipped
     }
 
-    fn hopeless(&self, at: usize) -> Option<(usize, String)> {
-        if self.states[at] != State::Waiting {
-            return None;
-        }
-        self.requires[at].iter().find_map(|need| {
-            let word = match self.states[*need] {
-                State::Failed => "failed",
-                State::Skipped => "was not attempted",
-                State::Waiting | State::Running | State::Done(_) => return None,
-            };
-            Some((at, format!("it requires {}, which {word}", self.changes[*need].address())))
-        })
-    }
-
     /// Marks all changes that have not started, and gives them.
-    pub(super) fn skip_rest(&mut self) -> Vec<usize> {
-        let rest: Vec<usize> = (0..self.changes.len()).filter(|at| self.states[*at] == State::Waiting).collect();
+    pub(super) fn rest(&mut self) -> Vec<usize> {
+        self.ready.clear();
+        let rest: Vec<usize> =
+            (0..self.states.len()).filter(|at| matches!(self.states[*at], State::Waiting(_))).collect();
         for at in &rest {
             self.states[*at] = State::Skipped;
         }
@@ -133,8 +134,7 @@ mod tests {
         let changes = [change("a", &[]), change("b", &["a"]), change("c", &["b"]), change("d", &[])];
         let mut graph = Graph::new(&changes);
         graph.start();
-        graph.failed(0);
-        let skipped = graph.skip_hopeless();
+        let skipped = graph.failed(0);
         assert_eq!(skipped[0], (1, "it requires k/a, which failed".to_owned()));
         assert_eq!(skipped[1], (2, "it requires k/b, which was not attempted".to_owned()));
         assert_eq!(graph.start(), Some((3, 0)));
@@ -145,6 +145,6 @@ mod tests {
         let changes = [change("a", &["b"]), change("b", &["a"])];
         let mut graph = Graph::new(&changes);
         assert_eq!(graph.start(), None);
-        assert_eq!(graph.skip_rest(), [0, 1]);
+        assert_eq!(graph.rest(), [0, 1]);
     }
 }

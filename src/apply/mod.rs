@@ -5,11 +5,12 @@
 //!
 //! ```text
 //!   Plan -> graph (who may start) -> plan::call::calls -> change (one after the other) -> Outcome
-//!                                                                        Outcome -> read_back
+//!                                         events -> journal              Outcome -> read_back
 //! ```
 
 mod change;
 mod graph;
+pub mod journal;
 mod read_back;
 mod ready;
 
@@ -23,14 +24,15 @@ use crate::error::{Error, Problem};
 use crate::kinds::Registry;
 use crate::kinds::kind::Kind;
 use crate::plan::call::{Call, calls};
+use crate::plan::ledger::{Entry, Status};
 use crate::plan::{Action, Change, Plan};
 use crate::tenant::index::Index;
 use crate::tenant::names::Names;
 use crate::tenant::{Address, Object, Tenant};
-use change::Work;
+use change::{Ended, Work};
 use graph::Graph;
 
-pub use read_back::{read_back, refreshed};
+pub use read_back::{ReadBack, before, refreshed};
 
 /// How long a read may lag behind a write, unless told otherwise (product.md, section 7).
 pub const READ_LAG: Duration = Duration::from_secs(10);
@@ -55,7 +57,7 @@ pub struct Job<'a> {
 }
 
 /// Something that happens to a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     /// The object.
     pub address: Address,
@@ -66,36 +68,23 @@ pub struct Event {
 }
 
 /// What happens to a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum News {
-    /// Its first call goes out.
+    /// Its turn has come.
     Started,
-    /// It is done.
-    Done {
-        /// The object's handle, if it has one.
-        id: Option<String>,
-    },
-    /// It failed.
-    Failed {
-        /// Why.
-        message: String,
-    },
-    /// It can't be done any more.
-    NotAttempted {
-        /// Why.
-        reason: String,
-    },
+    /// A write of it goes out, such as `POST /clients`.
+    Sent(String),
+    /// A write of it was answered, well or not: it is known what came of it.
+    Answered(String),
+    /// It is over.
+    Ended(Box<Entry>),
 }
 
-/// What came of a plan; every change stands in exactly one list.
+/// What came of a plan.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// Done, with the object's handle.
-    pub done: Vec<(Address, Action, Option<String>)>,
-    /// Failed; the error says what of it was done.
-    pub failed: Vec<(Address, Action, Error)>,
-    /// Not attempted, with the reason.
-    pub not_attempted: Vec<(Address, Action, String)>,
+    /// The ledger: every change once, in the plan's order.
+    pub entries: Vec<Entry>,
     /// The user interrupted it.
     pub interrupted: bool,
     /// Something was written, or may have been.
@@ -108,19 +97,19 @@ impl Outcome {
     /// Tells whether every change is done.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.failed.is_empty() && self.not_attempted.is_empty()
+        self.entries.iter().all(Entry::is_done)
     }
 }
 
 /// Carries a plan out.
-pub async fn run(job: &Job<'_>, names: Names, events: impl FnMut(Event) + Send) -> Outcome {
+pub async fn run(job: &Job<'_>, names: Names, events: &(dyn Fn(Event) + Sync)) -> Outcome {
     run_with(job, names, events, calls).await
 }
 
 async fn run_with(
     job: &Job<'_>,
     names: Names,
-    mut events: impl FnMut(Event) + Send,
+    events: &(dyn Fn(Event) + Sync),
     calls: impl Fn(&Kind, &Change, Option<&Object>, Option<&Object>, &Names) -> Result<Vec<Call>, Problem>,
 ) -> Outcome {
     let changes = &job.plan.changes;
@@ -128,45 +117,39 @@ async fn run_with(
     let mut graph = Graph::new(changes);
     let (desired, live) = (Index::new(job.registry, job.desired), Index::new(job.registry, job.live));
     let mut running = FuturesUnordered::new();
-    let mut report = Report { changes, events: &mut events, outcome: Outcome { names, ..Outcome::default() } };
+    let mut report = Report { changes, events, entries: vec![None; changes.len()], names };
+    let mut wrote = false;
     loop {
-        for (at, reason) in graph.skip_hopeless() {
-            report.skipped(at, reason);
-        }
         let may_start = running.len() < job.client.parallelism() && !*job.interrupt.borrow();
         if may_start && let Some((at, chain)) = graph.start() {
             report.tell(at, News::Started);
-            match prepared(job, &changes[at], (&desired, &live), &report.outcome.names, &calls) {
+            match prepared(job, &changes[at], (&desired, &live), &report.names, &calls) {
                 Ok((kind, calls)) => {
-                    let work = Work::new(job, kind, &changes[at], base + chain);
+                    let work = Work::new(job, kind, &changes[at], base + chain, events);
                     running.push(async move { (at, work.perform(&calls).await) });
                 }
                 Err(error) => {
-                    graph.failed(at);
-                    report.failed(at, error);
+                    report.ended(at, Ended::of(error));
+                    report.skipped(graph.failed(at));
                 }
             }
             continue;
         }
         let Some((at, ended)) = running.next().await else { break };
-        report.outcome.wrote |= ended.wrote;
-        match ended.result {
-            Ok(id) => {
-                graph.done(at, ended.chain - base);
-                report.done(at, id);
-            }
-            Err(error) => {
-                graph.failed(at);
-                report.failed(at, error);
-            }
+        wrote |= ended.wrote;
+        if ended.result.is_ok() {
+            graph.done(at, ended.chain - base);
+            report.ended(at, ended);
+        } else {
+            report.ended(at, ended);
+            report.skipped(graph.failed(at));
         }
     }
-    report.outcome.interrupted = *job.interrupt.borrow();
-    let reason = if report.outcome.interrupted { "interrupted" } else { "it requires itself, by way of others" };
-    for at in graph.skip_rest() {
-        report.skipped(at, reason.to_owned());
-    }
-    report.outcome
+    let interrupted = *job.interrupt.borrow();
+    let reason = if interrupted { "interrupted" } else { "it requires itself, by way of others" };
+    report.skipped(graph.rest().into_iter().map(|at| (at, reason.to_owned())).collect());
+    let Report { entries, names, .. } = report;
+    Outcome { entries: entries.into_iter().flatten().collect(), interrupted, wrote, names }
 }
 
 /// Makes the calls of a change.
@@ -190,45 +173,79 @@ fn prepared<'a>(
 }
 
 /// Writes down what happens, and tells it.
-struct Report<'a, E> {
+struct Report<'a> {
     changes: &'a [Change],
-    events: &'a mut E,
-    outcome: Outcome,
+    events: &'a (dyn Fn(Event) + Sync),
+    entries: Vec<Option<Entry>>,
+    names: Names,
 }
 
-impl<E: FnMut(Event)> Report<'_, E> {
-    fn tell(&mut self, at: usize, news: News) {
-        let (address, action) = self.named(at);
-        (self.events)(Event { address, action, news });
+impl Report<'_> {
+    fn tell(&self, at: usize, news: News) {
+        let change = &self.changes[at];
+        (self.events)(Event { address: change.address(), action: change.action, news });
     }
 
-    fn named(&self, at: usize) -> (Address, Action) {
-        (self.changes[at].address(), self.changes[at].action)
-    }
-
-    fn done(&mut self, at: usize, id: Option<String>) {
-        let (address, action) = self.named(at);
-        if let (Action::Replace, Some(id)) = (action, &self.changes[at].id) {
-            self.outcome.names.forget(&address.kind, id);
+    fn ended(&mut self, at: usize, ended: Ended) {
+        let change = &self.changes[at];
+        let Ended { result, calls, request_id, is_unknown, .. } = ended;
+        match result {
+            Ok(id) => {
+                if let (Action::Replace, Some(id)) = (change.action, &change.id) {
+                    self.names.forget(&change.kind, id);
+                }
+                if let (Action::Create | Action::Replace, Some(id)) = (change.action, &id) {
+                    self.names.learn(&change.kind, &change.name, id);
+                }
+                self.enter(at, Entry { id, calls, ..entry(change, Status::Done) });
+            }
+            Err(error) => {
+                let status = if is_unknown { Status::Unknown } else { Status::Failed };
+                let problems = error.problems.sorted();
+                let mut messages = problems.iter().map(|problem| problem.message.clone());
+                let hints = error.hint.into_iter().chain(problems.iter().filter_map(|problem| problem.hint.clone()));
+                let hint = hints.collect::<Vec<_>>().join("; ");
+                self.enter(
+                    at,
+                    Entry {
+                        calls,
+                        request_id,
+                        message: Some(messages.next().unwrap_or(error.message)),
+                        causes: messages.chain(error.causes).collect(),
+                        hint: Some(hint).filter(|hint| !hint.is_empty()),
+                        ..entry(change, status)
+                    },
+                );
+            }
         }
-        if let (Action::Create | Action::Replace, Some(id)) = (action, &id) {
-            self.outcome.names.learn(&address.kind, &address.name, id);
+    }
+
+    fn skipped(&mut self, skipped: Vec<(usize, String)>) {
+        for (at, reason) in skipped {
+            self.enter(at, Entry { message: Some(reason), ..entry(&self.changes[at], Status::NotAttempted) });
         }
-        self.tell(at, News::Done { id: id.clone() });
-        self.outcome.done.push((address, action, id));
     }
 
-    fn failed(&mut self, at: usize, error: Error) {
-        let (address, action) = self.named(at);
-        let message = error.problems.clone().sorted().first().map_or_else(|| error.to_string(), |p| p.message.clone());
-        self.tell(at, News::Failed { message });
-        self.outcome.failed.push((address, action, error));
+    fn enter(&mut self, at: usize, entry: Entry) {
+        self.tell(at, News::Ended(Box::new(entry.clone())));
+        self.entries[at] = Some(entry);
     }
+}
 
-    fn skipped(&mut self, at: usize, reason: String) {
-        let (address, action) = self.named(at);
-        self.tell(at, News::NotAttempted { reason: reason.clone() });
-        self.outcome.not_attempted.push((address, action, reason));
+/// Begins the entry of a change.
+fn entry(change: &Change, status: Status) -> Entry {
+    Entry {
+        kind: change.kind.clone(),
+        name: change.name.clone(),
+        action: change.action,
+        status,
+        id: change.id.clone(),
+        calls: Vec::new(),
+        request_id: None,
+        message: None,
+        causes: Vec::new(),
+        hint: None,
+        source: change.fields.iter().find_map(|edit| edit.source.clone()),
     }
 }
 

@@ -5,12 +5,13 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
-use super::{Event, Job, News, Outcome, READ_LAG, read_back, refreshed, run, run_with};
+use super::{Event, Job, News, Outcome, READ_LAG, ReadBack, refreshed, run, run_with};
 use crate::api::testing::{Asked, Reply, Server};
 use crate::error::Problem;
 use crate::kinds::Registry;
 use crate::kinds::kind::{Kind, Method};
 use crate::plan::call::Call;
+use crate::plan::ledger::{Entry, Status};
 use crate::plan::{Action, Change, Consent, FORMAT_VERSION, Plan, Summary};
 use crate::tenant::names::{Meaning, Names};
 use crate::tenant::needs::Needs;
@@ -172,14 +173,23 @@ pub(super) async fn applied_by(
     let desired = Tenant::default();
     let registry = Registry::builtin();
     let job = Job { registry, plan, desired: &desired, live, client: &client, interrupt, lag: READ_LAG };
-    let mut events = Vec::new();
+    let events = Mutex::new(Vec::new());
     let names = Names::of(registry, live, &desired, &[]);
-    let outcome = run_with(&job, names, |event| events.push(event), calls).await;
-    (outcome, events)
+    let outcome = run_with(&job, names, &|event| events.lock().unwrap().push(event), calls).await;
+    (outcome, events.into_inner().unwrap())
+}
+
+fn of(outcome: &Outcome, status: Status) -> Vec<&Entry> {
+    outcome.entries.iter().filter(|entry| entry.status == status).collect()
+}
+
+fn said(outcome: &Outcome, status: Status) -> Vec<String> {
+    let said = |entry: &&Entry| format!("{}: {}", entry.address(), entry.message.as_deref().unwrap_or_default());
+    of(outcome, status).iter().map(said).collect()
 }
 
 pub(super) fn errors(outcome: &Outcome) -> Vec<String> {
-    outcome.failed.iter().map(|(address, _, error)| format!("{address}: {error}")).collect()
+    said(outcome, Status::Failed)
 }
 
 #[tokio::test]
@@ -199,7 +209,11 @@ async fn what_is_made_is_known_to_what_refers_to_it() {
     assert!(server.lines().iter().any(|line| line.starts_with("PATCH /clients/clients%7C")), "{:?}", server.lines());
     let of_grant: Vec<&News> =
         events.iter().filter(|event| event.address.kind == "clientGrants").map(|event| &event.news).collect();
-    assert!(matches!(of_grant[..], [News::Started, News::Done { id: Some(_) }]), "{of_grant:?}");
+    let [News::Started, News::Sent(sent), News::Answered(answered), News::Ended(entry)] = of_grant[..] else {
+        panic!("{of_grant:?}")
+    };
+    assert_eq!((sent.as_str(), answered), ("POST /client-grants", sent));
+    assert!(entry.is_done() && entry.id.is_some() && entry.calls == [sent.as_str()], "{entry:?}");
 }
 
 #[tokio::test]
@@ -213,8 +227,9 @@ async fn a_failure_stops_only_what_depends_on_it() {
     ]);
     let (outcome, _) = applied(&server, &plan, &Tenant::default(), false).await;
     assert_eq!(errors(&outcome), ["clients/A: POST /clients: the API answered 409: Another client exists"]);
-    assert_eq!(outcome.not_attempted[0].2, "it requires clients/A, which failed");
-    assert_eq!(outcome.done[0].0.to_string(), "clients/B", "a delete that finds nothing is done");
+    let skipped = "clientGrants/A -> urn:x: it requires clients/A, which failed";
+    assert_eq!(said(&outcome, Status::NotAttempted), [skipped]);
+    assert_eq!(said(&outcome, Status::Done), ["clients/B: "], "a delete that finds nothing is done");
     assert!(store.lock().unwrap().clients.is_empty());
 }
 
@@ -251,7 +266,7 @@ async fn a_lost_create_is_neither_forgotten_nor_made_twice() {
         assert!(outcome.is_complete(), "case {number}: {outcome:?}");
         let clients = store.lock().unwrap().clients.clone();
         assert_eq!(clients.len(), 2, "case {number}");
-        assert_eq!(outcome.done[0].2.as_deref(), clients[1]["client_id"].as_str(), "case {number}");
+        assert_eq!(outcome.entries[0].id.as_deref(), clients[1]["client_id"].as_str(), "case {number}");
         let posts = server.lines().iter().filter(|line| *line == "POST /clients").count();
         assert_eq!(posts, sent, "case {number}");
     }
@@ -263,9 +278,9 @@ async fn a_create_that_is_lost_twice_fails_and_says_so() {
     let (server, _) = tenant("POST /api/v2/clients", vec![(1, lost()), (2, lost())], 0);
     let plan = plan(vec![change("clients/A", Action::Create, None, &[])]);
     let (outcome, _) = applied(&server, &plan, &Tenant::default(), false).await;
-    let (_, _, error) = &outcome.failed[0];
-    assert!(error.causes.last().unwrap().contains("sent twice"), "{error:?}");
-    assert!(error.hint.as_ref().unwrap().contains("not known"), "{error:?}");
+    let [entry] = of(&outcome, Status::Unknown)[..] else { panic!("{outcome:?}") };
+    assert!(entry.causes.last().unwrap().contains("sent twice"), "{entry:?}");
+    assert!(entry.hint.as_ref().unwrap().contains("not known"), "{entry:?}");
     assert!(outcome.wrote);
 }
 
@@ -275,8 +290,9 @@ async fn a_change_that_fails_half_way_says_what_was_done() {
     let (server, _) = tenant("PATCH /api/v2/clients/clients%7C1", vec![(1, Trouble::Instead(refusal))], 0);
     let plan = plan(vec![change("clients/Two", Action::Create, None, &[])]);
     let (outcome, _) = applied(&server, &plan, &Tenant::default(), false).await;
-    let (_, _, error) = &outcome.failed[0];
-    assert_eq!(error.causes, ["of this change, POST /clients was done before"]);
+    let [entry] = of(&outcome, Status::Failed)[..] else { panic!("{outcome:?}") };
+    assert_eq!(entry.causes, ["of this change, POST /clients was done before"]);
+    assert_eq!(entry.calls, ["POST /clients"]);
 }
 
 #[tokio::test]
@@ -285,7 +301,7 @@ async fn an_interrupt_starts_nothing_more() {
     let plan = plan(vec![change("clients/A", Action::Create, None, &[])]);
     let (outcome, _) = applied(&server, &plan, &Tenant::default(), true).await;
     assert!(outcome.interrupted && !outcome.wrote);
-    assert_eq!(outcome.not_attempted[0].2, "interrupted");
+    assert_eq!(said(&outcome, Status::NotAttempted), ["clients/A: interrupted"]);
     assert!(server.asked().is_empty());
 }
 
@@ -304,10 +320,10 @@ async fn an_interrupt_lets_the_request_in_flight_end_and_sends_no_other() {
     let empty = Tenant::default();
     let registry = Registry::builtin();
     let job = Job { registry, plan: &plan, desired: &empty, live: &empty, client: &client, interrupt, lag: READ_LAG };
-    let outcome = run_with(&job, Names::default(), |_| (), calls).await;
+    let outcome = run_with(&job, Names::default(), &|_| (), calls).await;
     assert!(outcome.interrupted && outcome.wrote);
     assert_eq!(errors(&outcome), ["clients/Two: PATCH /clients/{id} was not sent: interrupted"]);
-    assert_eq!(outcome.not_attempted.len(), 1);
+    assert_eq!(of(&outcome, Status::NotAttempted).len(), 1);
     assert_eq!(server.lines(), ["POST /clients"]);
 }
 
@@ -320,12 +336,9 @@ async fn a_change_that_has_no_calls_fails_alone() {
         change("nonsense/A", Action::Create, None, &[]),
     ]);
     let (outcome, events) = applied(&server, &plan, &Tenant::default(), false).await;
-    assert_eq!((outcome.done.len(), outcome.failed.len()), (1, 2));
-    assert!(
-        events
-            .iter()
-            .any(|event| matches!(&event.news, News::Failed { message } if message == "no application `Nobody`"))
-    );
+    assert_eq!((of(&outcome, Status::Done).len(), of(&outcome, Status::Failed).len()), (1, 2));
+    let is_told = |event: &Event| matches!(&event.news, News::Ended(entry) if entry.message.as_deref() == Some("no application `Nobody`"));
+    assert!(events.iter().any(is_told));
 }
 
 #[tokio::test]
@@ -335,9 +348,9 @@ async fn what_was_written_is_read_back_with_patience() {
     store.lock().unwrap().clients =
         vec![json!({"client_id": "a", "name": "A"}), json!({"client_id": "b", "name": "B"})];
     let done = [
-        (Address::new("clients", "A"), Action::Create, Some("a".to_owned())),
-        (Address::new("clients", "B"), Action::Update, Some("b".to_owned())),
-        (Address::new("clients", "C"), Action::Delete, Some("c".to_owned())),
+        done("clients/A", Action::Create, "a"),
+        done("clients/B", Action::Update, "b"),
+        done("clients/C", Action::Delete, "c"),
     ];
     let client = server.client().await;
     let looks = Mutex::new(0);
@@ -346,9 +359,12 @@ async fn what_was_written_is_read_back_with_patience() {
         *looks += u32::from(object.address.name == "B");
         object.address.name != "B" || *looks > 2
     };
-    let found = read_back(&client, Registry::builtin(), &Needs::default(), &done, settled, Duration::from_secs(10))
-        .await
-        .unwrap();
+    // So many objects that their list has more pages than were written.
+    let many = (0..400).map(|n| application(&format!("{n}"), Some(&n.to_string()))).collect();
+    let live = Tenant { kinds: BTreeMap::from([("clients".to_owned(), many)]), ..Tenant::default() };
+    let (needs, lag) = (Needs::default(), Duration::from_secs(10));
+    let reading = ReadBack { client: &client, registry: Registry::builtin(), needs: &needs, live: &live, lag };
+    let found = reading.read(&done.iter().collect::<Vec<_>>(), &settled).await.unwrap();
     let names: Vec<&str> = found.objects("clients").iter().map(|object| object.address.name.as_str()).collect();
     assert_eq!(names, ["A", "B"]);
     let asked = |path: &str| server.lines().iter().filter(|line| *line == path).count();
@@ -373,14 +389,59 @@ async fn what_is_refused_for_members_that_nobody_knows_is_sent_without_them() {
     }
 }
 
+/// The entry of a change that is done.
+fn done(address: &str, action: Action, id: &str) -> Entry {
+    super::entry(&change(address, action, Some(id), &[]), Status::Done)
+}
+
+#[tokio::test]
+async fn what_was_written_is_read_back_by_its_list_where_that_takes_fewer_requests() {
+    let (server, store) = tenant("", Vec::new(), 2);
+    let name = |n: usize| format!("{n}");
+    store.lock().unwrap().clients = (0..3).map(|n| json!({"client_id": name(n), "name": name(n)})).collect();
+    let mut entries: Vec<Entry> = (0..3).map(|n| done(&format!("clients/{n}"), Action::Update, &name(n))).collect();
+    entries.push(done("clients/gone", Action::Delete, "gone"));
+    let client = server.client().await;
+    let (needs, live, lag) = (Needs::default(), Tenant::default(), Duration::from_secs(10));
+    let reading = ReadBack { client: &client, registry: Registry::builtin(), needs: &needs, live: &live, lag };
+    let found = reading.read(&entries.iter().collect::<Vec<_>>(), &|_: &Object| true).await.unwrap();
+    assert_eq!(found.objects("clients").len(), 3);
+    assert_eq!(server.lines(), ["GET /clients"; 3], "the first two did not show the last object yet");
+}
+
+#[tokio::test]
+async fn a_create_that_meets_an_object_of_its_identity_takes_it_only_if_it_is_new_and_equal() {
+    let conflict = || Trouble::Instead(Reply::Json(409, json!({"statusCode": 409, "message": "exists"})));
+    let cases = [
+        (json!({"client_id": "x", "name": "A", "description": "of the API"}), None, None),
+        (json!({"client_id": "x", "name": "A"}), Some("x"), Some("another object has this name already")),
+        (json!({"client_id": "x", "name": "B"}), None, Some("another object has this name already")),
+    ];
+    for (there, before, failure) in cases {
+        let (server, store) = tenant("POST /api/v2/clients", vec![(1, conflict())], 0);
+        store.lock().unwrap().clients.push(there);
+        let known = before.map(|id| application("A", Some(id))).into_iter().collect();
+        let live = Tenant { kinds: BTreeMap::from([("clients".to_owned(), known)]), ..Tenant::default() };
+        let plan = plan(vec![change("clients/A", Action::Create, None, &[])]);
+        let (outcome, _) = applied(&server, &plan, &live, false).await;
+        let entry = &outcome.entries[0];
+        match failure {
+            None => assert!(entry.is_done() && entry.id.as_deref() == Some("x"), "{entry:?}"),
+            Some(hint) => {
+                assert!(entry.status == Status::Failed && entry.hint.as_ref().unwrap().contains(hint), "{entry:?}");
+            }
+        }
+        assert_eq!(store.lock().unwrap().clients.len(), 1);
+    }
+}
+
 #[test]
 fn of_two_deletes_of_one_name_only_the_one_that_was_done_is_gone() {
     let twins = vec![application("A", Some("a1")), application("A", Some("a2"))];
     let live = Tenant { kinds: BTreeMap::from([("clients".to_owned(), twins)]), ..Tenant::default() };
     let delete = |id| change("clients/A", Action::Delete, Some(id), &[]);
     let plan = plan(vec![delete("a1"), delete("a2")]);
-    let done = [(Address::new("clients", "A"), Action::Delete, Some("a2".to_owned()))];
-    let now = refreshed(&live, Tenant::default(), &plan, &done);
+    let now = refreshed(&live, Tenant::default(), &plan, &[&done("clients/A", Action::Delete, "a2")]);
     let left: Vec<_> = now.objects("clients").iter().map(|object| object.id.as_deref()).collect();
     assert_eq!(left, [Some("a1")]);
 }
@@ -404,6 +465,6 @@ async fn the_planners_own_calls_are_the_default() {
         interrupt,
         lag: READ_LAG,
     };
-    let running = run(&job, Names::default(), |_| ());
+    let running = run(&job, Names::default(), &|_| ());
     assert!(may_be_spawned(running).await.is_complete());
 }

@@ -1,11 +1,13 @@
 //! The commands: one file a verb, each with its arguments and a `run`.
 
 pub mod apply;
+mod carry_out;
 pub mod export;
 pub mod plan;
 pub mod render;
 pub mod sandbox;
 pub mod session;
+mod signals;
 pub mod validate;
 
 use std::path::PathBuf;

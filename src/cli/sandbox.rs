@@ -7,6 +7,7 @@ use clap::Subcommand;
 use secrecy::ExposeSecret;
 
 use super::Context;
+use super::signals::Signals;
 use crate::error::{Error, Exit};
 use crate::files::{self, Mode};
 use crate::sandbox::{self, Options, http, state};
@@ -92,7 +93,7 @@ async fn serve(context: &Context, args: &Serve) -> Result<Exit, Error> {
         rate_limit: args.rate_limit,
         latency: Duration::from_millis(args.latency),
     };
-    let stop = interrupted()?;
+    let mut signals = Signals::listen()?;
     let sandbox = sandbox::start(options)?;
     let ca = match &sandbox.ca {
         Some(ca) => {
@@ -103,35 +104,12 @@ async fn serve(context: &Context, args: &Serve) -> Result<Exit, Error> {
     };
     let secret = sandbox.client_secret.expose_secret();
     context.ui.result(&http::ready_line(&sandbox.url, &sandbox.domain, ca.as_deref(), &sandbox.client_id, secret));
-    stop.await;
+    signals.next().await;
     sandbox.stop()?;
     if let (None, Some(ca)) = (&kept, ca) {
         files::remove(Path::new(&ca))?;
     }
     Ok(Exit::Done)
-}
-
-fn interrupted() -> Result<impl Future<Output = ()>, Error> {
-    let fail = |error: std::io::Error| Error::new("can't wait for signals").because(error);
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (mut interrupt, mut terminate) =
-            (signal(SignalKind::interrupt()).map_err(fail)?, signal(SignalKind::terminate()).map_err(fail)?);
-        Ok(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        })
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = fail;
-        Ok(async {
-            let _ = tokio::signal::ctrl_c().await;
-        })
-    }
 }
 
 fn reset(context: &Context, file: &Path) -> Result<Exit, Error> {

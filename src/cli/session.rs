@@ -1,19 +1,26 @@
 //! What every command that meets a tenant does first: settle the environment, load the definitions,
 //! sign in.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::api::auth::Credentials;
 use crate::api::clock::Clock;
 use crate::api::{Client, Connection, PARALLELISM, Roots};
+use crate::apply::READ_LAG;
+use crate::apply::journal::{Account, Journals};
 use crate::config::settings::{Project, Settings, Target, pattern};
 use crate::config::{self, Loaded};
 use crate::error::{Error, Problem, Problems};
 use crate::files;
 use crate::kinds::Registry;
+use crate::kinds::check::label;
 use crate::kinds::kind::Kind;
 use crate::kinds::secrets::secret_texts;
+use crate::plan::snapshot::Snapshot;
 use crate::plan::{Planned, Policy, plan, scope};
+use crate::render::Style;
+use crate::render::outcome::outcome_text;
 use crate::sandbox::{self, Sandbox};
 use crate::secret::Secrets;
 use crate::tenant::needs::Needs;
@@ -53,6 +60,12 @@ pub struct Consent {
     /// Take unknown fields as errors
     #[arg(long)]
     pub strict: bool,
+    /// In the place of the definitions, what an apply found before it wrote: its snapshot
+    #[arg(long, value_name = "SNAPSHOT", conflicts_with_all = ["rotate", "strict"])]
+    pub rollback: Option<PathBuf>,
+    /// How long a read may fail to show what was written
+    #[arg(long, value_name = "SECONDS", default_value_t = READ_LAG.as_secs())]
+    pub read_lag: u64,
 }
 
 /// One environment, settled.
@@ -62,6 +75,10 @@ pub struct Session {
     pub settings: Settings,
     /// What may be done.
     pub policy: Policy,
+    /// How long a read may lag behind a write.
+    pub read_lag: Duration,
+    /// The snapshot that stands in the place of the definitions.
+    rollback: Option<Snapshot>,
     /// The patterns of the flags, each with its flag.
     named: Vec<(&'static str, Pattern)>,
 }
@@ -115,7 +132,63 @@ impl Session {
         let named = flags.into_iter().flat_map(of_flag).collect();
         policy.only.extend(Some(only).filter(|only| !only.is_empty()));
         policy.exclude.extend(exclude);
-        Ok(Self { settings, policy, named })
+        let rollback = consent.rollback.as_deref().map(read_snapshot).transpose()?;
+        if let Some(snapshot) = &rollback {
+            if (&snapshot.environment, &snapshot.tenant) != (&policy.environment, &policy.tenant) {
+                return Err(Error::refused(format!(
+                    "the snapshot is of the environment `{}` with the tenant `{}`, not of `{}` with `{}`",
+                    snapshot.environment, snapshot.tenant, policy.environment, policy.tenant
+                )));
+            }
+            policy.only.push(snapshot.only(registry));
+            policy.moved.clear();
+        }
+        Ok(Self { settings, policy, read_lag: Duration::from_secs(consent.read_lag), rollback, named })
+    }
+
+    /// Means the journals of this environment.
+    ///
+    /// # Errors
+    /// If the project folder can't be opened.
+    pub fn journals(&self) -> Result<Journals, Error> {
+        Journals::of(self.settings.files.root(), &self.settings.environment)
+    }
+
+    /// Says what the last apply did, if it did not come to its end, and waits until reads must show
+    /// what it wrote: a plan that sees less would do it twice.
+    async fn account(&self, context: &Context, connected: &Connected) -> Result<(), Error> {
+        let Some(last) = self.journals()?.last()?.filter(|last| last.tenant == self.policy.tenant) else {
+            return Ok(());
+        };
+        if last.is_cut_off && !last.is_accounted {
+            let Account { begun, journal, snapshot, .. } = &last;
+            let ledger = outcome_text(&last.ledger(), Style::Plain);
+            context.ui.say(&format!(
+                "the apply that began at {begun} did not come to its end; its journal says:\n\n{ledger}\nthe journal: \
+                 {journal}\nits snapshot: {snapshot}\n"
+            ));
+        }
+        let clock = connected.client.clock();
+        let left = (last.last + self.read_lag).saturating_sub(clock.now());
+        if !last.is_seen && !left.is_zero() && left <= self.read_lag {
+            context.ui.say(&format!("waiting {} ms, until reads show what it wrote", left.as_millis()));
+            clock.wait(left).await;
+        }
+        Ok(())
+    }
+
+    /// Notes that what the last apply did was told.
+    ///
+    /// # Errors
+    /// If the journal can't be read or written.
+    pub fn account_done(&self, connected: &Connected) -> Result<(), Error> {
+        let journals = self.journals()?;
+        match journals.last()? {
+            Some(last) if last.is_cut_off && !last.is_accounted => {
+                journals.accounted(&last, connected.client.clock().now())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Reads and checks the definitions, and says what is worth saying about them.
@@ -123,6 +196,16 @@ impl Session {
     /// # Errors
     /// Everything that is wrong with them.
     pub fn load(&self, context: &Context) -> Result<Desired, Error> {
+        if let Some(snapshot) = &self.rollback {
+            let lost = snapshot.lost().map(|(address, path)| {
+                Problem::warning(format!("{address}: `{}` can't be restored", label(path)))
+                    .hint("snapshots hold no secrets, and some fields can't be cleared: set it by hand")
+            });
+            let mut problems = Problems::default();
+            problems.extend(lost);
+            context.ui.warnings(problems);
+            return Ok(snapshot.desired(Registry::builtin()));
+        }
         let loaded = config::load(&self.settings, Registry::builtin(), &context.secrets);
         let Loaded { desired, warnings } = loaded.map_err(unsent)?;
         context.ui.warnings(warnings);
@@ -173,11 +256,11 @@ impl Session {
     /// # Errors
     /// A tenant that can't be read, or what forbids a plan.
     pub async fn draw(&self, context: &Context, connected: &Connected, desired: Desired) -> Result<Drawn, Error> {
+        self.account(context, connected).await?;
         let registry = Registry::builtin();
         let kinds = scope::needed(registry, &desired, &self.policy);
         let moves = self.policy.moves();
-        let needs = Needs::of(&desired.tenant, &moves);
-        let live = connected.client.fetch(&kinds, &needs).await?;
+        let live = connected.client.fetch(&kinds, &Needs::of(&desired.tenant, &moves)).await?;
         learn(registry, &live, &context.secrets);
         let planned = plan(registry, &desired, &live, &self.policy)
             .map_err(|problems| Error::from(problems).having("nothing was written"))?;
@@ -252,6 +335,20 @@ pub(super) fn learn(registry: &Registry, live: &Tenant, secrets: &Secrets) {
             secrets.learn(text);
         }
     }
+}
+
+fn read_snapshot(path: &Path) -> Result<Snapshot, Error> {
+    let failed = |why: &dyn std::fmt::Display| {
+        Error::new(format!("can't read the snapshot {}", path.display()))
+            .because(why)
+            .hint("snapshots lie in `.tenantctl/snapshots/` beside the project file")
+    };
+    let text = files::read_anywhere(path).map_err(|problem| failed(&problem.message))?;
+    Snapshot::parse(&text.text).map_err(|error| {
+        let why =
+            error.causes.first().map_or_else(|| error.message.clone(), |cause| format!("{}: {cause}", error.message));
+        failed(&why)
+    })
 }
 
 /// Reads the patterns of a flag.

@@ -23,7 +23,6 @@ pub mod variables;
 pub mod yaml;
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -34,6 +33,7 @@ use crate::files::Entry;
 use crate::kinds::Registry;
 use crate::secret::{MASK, Secrets};
 use crate::tenant::Desired;
+use crate::text::hex;
 use fill::Filler;
 use parse::Parser;
 use settings::Settings;
@@ -234,8 +234,5 @@ fn digest(sources: &[&SourceText], settings: &Settings, used: &BTreeSet<String>)
         add(name);
         add(if is_set { "set" } else { "missing" });
     }
-    hash.finalize().iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex(&hash.finalize())
 }

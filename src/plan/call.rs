@@ -88,7 +88,7 @@ pub fn calls(
         calls.push(endpoint(change, kind.delete.as_ref(), id, None)?);
     }
     let Some(desired) = desired.filter(|_| change.action != Action::Delete) else { return Ok(calls) };
-    let is_made = matches!(change.action, Action::Create | Action::Replace);
+    let is_made = change.action.makes();
     let (id, live) = if is_made { (None, None) } else { (id, live) };
     let is_later = |field: &Field| is_made && field.update_only;
     let is_own = |field: &Field| field.call.is_some() || field.child.is_some();

@@ -5,10 +5,10 @@
 
 use serde_json::{Map, Value};
 
+use super::Change;
 use super::call::{Call, encoded, rename, with_ids};
 use super::diff::without_nulls;
 use super::sets::set_edit;
-use super::{Action, Change};
 use crate::error::Problem;
 use crate::kinds::kind::{Child, ChildCall, Field, Kind};
 use crate::tenant::names::{Meaning, Names};
@@ -42,7 +42,7 @@ impl Elements<'_> {
     pub(super) fn calls(&self, desired: &Object, live: Option<&Object>) -> Result<Vec<Call>, Problem> {
         let own = format!("/{}", self.field.name);
         let is_mine = |path: &str| path.strip_prefix(&own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        let is_made = matches!(self.change.action, Action::Create | Action::Replace);
+        let is_made = self.change.action.makes();
         if !is_made && !self.change.fields.iter().any(|edit| is_mine(&edit.path)) {
             return Ok(Vec::new());
         }

@@ -13,6 +13,7 @@ pub mod call;
 pub mod diff;
 mod displaced;
 mod elements;
+pub mod ledger;
 pub mod links;
 mod named;
 pub mod pair;
@@ -24,6 +25,7 @@ pub mod scope;
 mod secrets;
 mod sets;
 mod settle;
+pub mod snapshot;
 
 pub use planner::{Planned, plan, shows};
 
@@ -75,7 +77,7 @@ pub struct Consent {
 }
 
 /// What is done with an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// It is made.
@@ -86,6 +88,14 @@ pub enum Action {
     Replace,
     /// It is deleted.
     Delete,
+}
+
+impl Action {
+    /// Tells whether an object is made, which gets a new id.
+    #[must_use]
+    pub fn makes(self) -> bool {
+        matches!(self, Self::Create | Self::Replace)
+    }
 }
 
 /// One object that changes.

@@ -73,7 +73,7 @@ impl References<'_> {
 
     /// Tells whether a change brings a reference that was not there.
     fn is_news(&self, change: &Change, link: &Link<'_>) -> bool {
-        let is_new = matches!(change.action, Action::Create | Action::Replace);
+        let is_new = change.action.makes();
         let is_edited = change.fields.iter().any(|edit| link.mention.pointer.starts_with(&edit.path));
         (is_new || is_edited) && !self.is_said_already(change, link)
     }

@@ -13,11 +13,12 @@ use serde_json::{Map, Value};
 use tenantctl::api::auth::Credentials;
 use tenantctl::api::clock::Clock;
 use tenantctl::api::{Client, Connection, PARALLELISM};
-use tenantctl::apply::{self, Job, Outcome};
+use tenantctl::apply::{self, Job, Outcome, ReadBack};
 use tenantctl::export::files::{self as export, File};
 use tenantctl::kinds::Registry;
 use tenantctl::kinds::kind::Method;
 use tenantctl::plan::call::Call;
+use tenantctl::plan::ledger::Entry;
 use tenantctl::plan::{self, Change, Planned, Policy, plan, scope};
 use tenantctl::sandbox::{self, Options, Sandbox};
 use tenantctl::secret::Secrets;
@@ -94,7 +95,7 @@ impl World {
     /// Carries a plan out, to the last change.
     pub(crate) async fn apply(&self, planned: &Planned) {
         let outcome = self.attempt(planned).await;
-        assert!(outcome.is_complete(), "{:?} {:?}", outcome.failed, outcome.not_attempted);
+        assert!(outcome.is_complete(), "{:?}", outcome.entries);
     }
 
     /// Carries a plan out as far as it goes.
@@ -109,17 +110,18 @@ impl World {
             interrupt,
             lag: apply::READ_LAG,
         };
-        apply::run(&job, planned.names.clone(), |_| {}).await
+        apply::run(&job, planned.names.clone(), &|_| {}).await
     }
 
     /// Carries a plan out and reads back what it wrote, as the command does.
     pub(crate) async fn apply_and_read_back(&self, desired: &Desired, planned: &Planned) {
         let outcome = self.attempt(planned).await;
-        assert!(outcome.is_complete(), "{:?} {:?}", outcome.failed, outcome.not_attempted);
+        assert!(outcome.is_complete(), "{:?}", outcome.entries);
         let registry = Registry::builtin();
         let shows = |raw: &Object| plan::shows(registry, planned, &outcome.names, raw);
-        let needs = self.needs(desired);
-        let _ = apply::read_back(&self.client, registry, &needs, &outcome.done, shows, apply::READ_LAG).await.unwrap();
+        let (client, needs, live, lag) = (&self.client, &self.needs(desired), &planned.live, apply::READ_LAG);
+        let done: Vec<&Entry> = outcome.entries.iter().filter(|entry| entry.is_done()).collect();
+        ReadBack { client, registry, needs, live, lag }.read(&done, &shows).await.unwrap();
     }
 
     /// Plans, applies, and expects the next plan to be empty.

@@ -1,0 +1,198 @@
+//! What `apply` does once the user agreed.
+//!
+//! ```text
+//!   hooks -> snapshot, journal -> apply -> read back -> (complete what was made) -> ledger -> hooks
+//! ```
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::watch;
+
+use super::Context;
+use super::session::{Connected, Drawn, Session};
+use super::signals::watched;
+use crate::apply::journal::{Journal, stamp};
+use crate::apply::{self, Event, Job, News, Outcome, ReadBack};
+use crate::error::{Error, Exit};
+use crate::kinds::Registry;
+use crate::plan::ledger::{Entry, Ledger};
+use crate::plan::snapshot::Snapshot;
+use crate::plan::{self, Action, Planned, Policy};
+use crate::render::hidden::hidden;
+use crate::render::outcome::done_line;
+use crate::tenant::names::Names;
+use crate::tenant::needs::Needs;
+use crate::tenant::{Address, Object, Pattern, Tenant};
+
+/// A plan that the user agreed to, with all that is needed to carry it out.
+pub(super) struct Run<'a> {
+    pub(super) context: &'a Context,
+    pub(super) session: &'a Session,
+    pub(super) connected: &'a Connected,
+    pub(super) drawn: &'a Drawn,
+}
+
+/// Carries a plan out, tells what came of it, and gives the exit code.
+///
+/// # Errors
+/// What stops it before anything is written.
+pub(super) async fn carry_out(run: &Run<'_>, tell: impl Fn(&Ledger)) -> Result<Exit, Error> {
+    let Run { context, session, connected, drawn } = *run;
+    let plan = &drawn.planned.plan;
+    let root = session.settings.files.root();
+    for command in &session.settings.hooks.before_apply {
+        hook(root, command).map_err(|error| error.hint("before_apply failed, nothing was written"))?;
+    }
+    let interrupt = watched(context)?;
+    let clock = connected.client.clock();
+    let registry = Registry::builtin();
+    let before = apply::before(&connected.client, registry, &drawn.planned).await?;
+    let snapshot = Snapshot::take(registry, plan, &before, &context.secrets, stamp(clock.now()));
+    let journal = session.journals()?.begin(plan, &snapshot, &context.secrets, clock.now())?;
+    let mut outcome = run.written(&drawn.planned, drawn.planned.names.clone(), &journal, &interrupt).await;
+    // Who interrupts does not wait for reads: the next plan shows what there is.
+    let mut rest = if outcome.interrupted { None } else { Some(run.remaining(&[&drawn.planned], &outcome).await) };
+    if let Some(Ok(found)) = &rest
+        && let Some(missing) = completing(found, &outcome)
+    {
+        let completed = run.written(&missing, outcome.names.clone(), &journal, &interrupt).await;
+        outcome.entries.extend(completed.entries.into_iter().filter(|entry| !entry.is_done()));
+        outcome.interrupted |= completed.interrupted;
+        rest = Some(run.remaining(&[&drawn.planned, &missing], &outcome).await).filter(|_| !outcome.interrupted);
+    }
+    let ledger = run.ledger(&outcome, rest.as_ref(), &journal);
+    tell(&ledger);
+    if let Some(Err(error)) = &rest {
+        context.ui.error(error);
+    }
+    if outcome.wrote && !ledger.is_as_planned() {
+        let environment = &plan.environment;
+        let path = &journal.snapshot;
+        context.ui.say(&format!("to go back: tenantctl apply -e {environment} --rollback {path} --allow-delete"));
+    }
+    let is_seen = ledger.summary.unknown == 0 && matches!(rest, Some(Ok(_)));
+    if let Err(error) = journal.end(is_seen, clock.now()) {
+        context.ui.error(&error);
+    }
+    let exit = match outcome {
+        outcome if outcome.interrupted => Exit::Interrupted,
+        _ if ledger.is_as_planned() => Exit::Done,
+        outcome if outcome.wrote => Exit::Incomplete,
+        _ => Exit::Failed,
+    };
+    for command in &session.settings.hooks.after_apply {
+        if let Err(error) = hook(root, command) {
+            context.ui.error(&error);
+            return Ok(exit.max(Exit::Incomplete));
+        }
+    }
+    Ok(exit)
+}
+
+/// Runs a command of the project file in the project folder, with our stdout kept for results.
+fn hook(root: &Path, command: &str) -> Result<(), Error> {
+    let failed = || Error::new(format!("the hook `{command}` failed"));
+    let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
+    let status = Command::new(shell).args([flag, command]).current_dir(root).stdout(std::io::stderr()).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(failed().because(status)),
+        Err(error) => Err(failed().because(error)),
+    }
+}
+
+impl Run<'_> {
+    /// Writes, with progress on the terminal and in the journal, until it is done or interrupted.
+    async fn written(
+        &self,
+        planned: &Planned,
+        names: Names,
+        journal: &Journal,
+        interrupt: &watch::Receiver<bool>,
+    ) -> Outcome {
+        let Self { context, session, connected, .. } = self;
+        let client = &connected.client;
+        let job = Job {
+            registry: Registry::builtin(),
+            plan: &planned.plan,
+            desired: &planned.desired,
+            live: &planned.live,
+            client,
+            interrupt: interrupt.clone(),
+            lag: session.read_lag,
+        };
+        let progress = context.ui.progress(planned.plan.changes.len());
+        let style = context.ui.style();
+        let is_noted = AtomicBool::new(true);
+        let show = |event: Event| {
+            if let Err(error) = journal.note(&event, client.clock().now())
+                && is_noted.swap(false, Ordering::Relaxed)
+            {
+                context.ui.error(&error.hint("the journal is not complete"));
+            }
+            match event.news {
+                News::Started => progress.begin(&event.address.to_string()),
+                News::Ended(entry) if entry.is_done() => progress.done(&done_line(&entry, style)),
+                News::Ended(entry) if !entry.calls.is_empty() || entry.message.is_some() => {
+                    progress.done(&format!("{}: {}", event.address, entry.message.unwrap_or_default()));
+                }
+                News::Sent(_) | News::Answered(_) | News::Ended(_) => {}
+            }
+        };
+        apply::run(&job, names, &show).await
+    }
+
+    /// Reads back what was written and plans it again: the changes left are what still differs.
+    async fn remaining(&self, carried_out: &[&Planned], outcome: &Outcome) -> Result<Planned, Error> {
+        let Self { session, connected, drawn, .. } = self;
+        let registry = Registry::builtin();
+        let done: Vec<&Entry> = outcome.entries.iter().filter(|entry| entry.is_done()).collect();
+        let written: HashSet<Address> = done.iter().map(|entry| entry.address()).collect();
+        let shows =
+            |raw: &Object| carried_out.iter().all(|planned| plan::shows(registry, planned, &outcome.names, raw));
+        let needs = Needs::of(&part(&drawn.desired.tenant, &written), &session.policy.moves());
+        let (client, live, lag) = (&connected.client, &drawn.live, session.read_lag);
+        let read = ReadBack { client, registry, needs: &needs, live, lag }.read(&done, &shows).await?;
+        let live = apply::refreshed(live, read, &drawn.planned.plan, &done);
+        let only = vec![written.iter().map(Pattern::exactly).collect()];
+        let policy = Policy { only, rotate: Vec::new(), ..session.policy.clone() };
+        let mut again = plan::plan(registry, &drawn.desired, &live, &policy)?;
+        again.plan.changes.retain(|change| written.contains(&change.address()));
+        Ok(again)
+    }
+
+    /// Sums up.
+    fn ledger(&self, outcome: &Outcome, rest: Option<&Result<Planned, Error>>, journal: &Journal) -> Ledger {
+        let (plan, secrets) = (&self.drawn.planned.plan, &self.context.secrets);
+        let entries = outcome.entries.iter().map(|entry| entry.hidden(secrets)).collect();
+        let (differing, unread) = match rest {
+            None => (Vec::new(), None),
+            Some(Ok(rest)) => (hidden(&rest.plan, secrets).changes, None),
+            Some(Err(error)) => (Vec::new(), Some(secrets.hide(&error.message))),
+        };
+        let ledger = Ledger::of(&plan.environment, &plan.tenant, entries).differing(differing);
+        Ledger { interrupted: outcome.interrupted, unread, snapshot: Some(journal.snapshot.clone()), ..ledger }
+    }
+}
+
+/// Gives the objects of some addresses.
+fn part(tenant: &Tenant, addresses: &HashSet<Address>) -> Tenant {
+    let mut part = Tenant::default();
+    for object in tenant.iter().filter(|object| addresses.contains(&object.address)) {
+        part.kinds.entry(object.address.kind.clone()).or_default().push(object.clone());
+    }
+    part
+}
+
+/// Gives the updates that objects need which were just made. The API fills in fields that a create
+/// leaves out, and it has no way to say null there: only an update can clear them.
+fn completing(found: &Planned, outcome: &Outcome) -> Option<Planned> {
+    let done = outcome.entries.iter().filter(|entry| entry.is_done() && entry.action.makes());
+    let made: HashSet<Address> = done.map(Entry::address).collect();
+    let mut missing = found.clone();
+    missing.plan.changes.retain(|change| change.action == Action::Update && made.contains(&change.address()));
+    (!missing.plan.is_empty()).then_some(missing)
+}
