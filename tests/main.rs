@@ -8,6 +8,7 @@ mod config;
 mod docs;
 mod examples;
 mod export;
+mod faults;
 mod laws;
 mod lifecycle;
 mod requests;

@@ -15,17 +15,17 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tenantctl::sandbox::{Options, Sandbox, start};
 
-struct Tenant {
-    sandbox: Sandbox,
-    http: reqwest::Client,
-    token: String,
+pub(crate) struct Tenant {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) http: reqwest::Client,
+    pub(crate) token: String,
 }
 
 async fn tenant() -> Tenant {
     tenant_with(Options { domain: Some("sandbox.localhost".to_owned()), ..Options::default() }).await
 }
 
-async fn tenant_with(options: Options) -> Tenant {
+pub(crate) async fn tenant_with(options: Options) -> Tenant {
     let sandbox = start(options).unwrap();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let mut tenant = Tenant { sandbox, http, token: String::new() };
@@ -37,7 +37,7 @@ async fn tenant_with(options: Options) -> Tenant {
     tenant
 }
 
-fn credentials(id: &str, secret: &str, audience: &str) -> Value {
+pub(crate) fn credentials(id: &str, secret: &str, audience: &str) -> Value {
     json!({"grant_type": "client_credentials", "client_id": id, "client_secret": secret, "audience": audience})
 }
 
@@ -46,13 +46,13 @@ fn credentials_of(client: &Value, audience: &str) -> Value {
 }
 
 impl Tenant {
-    async fn exchange(&self, body: &Value) -> (u16, Value) {
+    pub(crate) async fn exchange(&self, body: &Value) -> (u16, Value) {
         let url = format!("{}/oauth/token", self.sandbox.url);
         let response = self.http.post(url).json(body).send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
         self.call_as(&self.token, method, path, body).await
     }
 
@@ -67,13 +67,13 @@ impl Tenant {
         (status, serde_json::from_str(&text).unwrap_or(Value::Null))
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub(crate) async fn get(&self, path: &str) -> Value {
         let (status, body) = self.call(Method::GET, path, None).await;
         assert_eq!(status, 200, "GET {path}: {body}");
         body
     }
 
-    async fn post(&self, path: &str, body: Value) -> Value {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
         let (status, answer) = self.call(Method::POST, path, Some(body)).await;
         assert!(status == 201 || status == 200, "POST {path}: {status} {answer}");
         answer
@@ -101,7 +101,7 @@ impl Tenant {
     }
 }
 
-fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap()
 }
 
@@ -503,7 +503,7 @@ async fn an_application_signs_in_with_its_key() {
 
 #[tokio::test]
 async fn a_rate_limit_is_told_and_kept() {
-    let tenant = tenant_with(Options { rate_limit: Some(3), ..Options::default() }).await;
+    let tenant = tenant_with(Options { rate_limits: vec!["3".parse().unwrap()], ..Options::default() }).await;
     let mut seen: HashMap<u16, usize> = HashMap::new();
     for _ in 0..20 {
         let url = format!("{}/api/v2/tenants/settings", tenant.sandbox.url);

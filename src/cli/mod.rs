@@ -8,6 +8,7 @@ pub mod render;
 pub mod sandbox;
 pub mod session;
 mod signals;
+mod trouble;
 pub mod validate;
 
 use std::path::PathBuf;

@@ -6,10 +6,12 @@ use std::time::Duration;
 use clap::Subcommand;
 use secrecy::ExposeSecret;
 
-use super::Context;
 use super::signals::Signals;
+use super::{Context, trouble};
 use crate::error::{Error, Exit};
 use crate::files::{self, Mode};
+use crate::sandbox::faults::Fault;
+use crate::sandbox::limit::RateLimit;
 use crate::sandbox::{self, Options, http, state};
 
 /// Where the tenant is kept without `--state`.
@@ -47,12 +49,22 @@ struct Serve {
     /// Call the tenant this, where answers have its name [default: localhost]
     #[arg(long, value_name = "NAME")]
     tenant_name: Option<String>,
-    /// Allow this many requests to the Management API per second
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    rate_limit: Option<u32>,
+    /// Allow N requests to the Management API per second, or per minute with /min; repeatable
+    ///
+    /// At most BURST fit at once (default: N), and more fit at the top of each second. NAME is a rate limit that
+    /// endpoints have of their own, such as `write email-templates`; without a limit of its own it is part of
+    /// the common one.
+    #[arg(long, value_name = "[NAME=]N[/min][:BURST]", value_parser = trouble::rate_limit)]
+    rate_limit: Vec<RateLimit>,
     /// Let every answer take at least this many milliseconds
     #[arg(long, value_name = "MS", default_value_t = 0)]
     latency: u64,
+    /// Let something go wrong; repeatable
+    #[arg(long, value_name = "WHAT[@WHERE]", value_parser = trouble::fault, long_help = trouble::FAULT_HELP)]
+    fault: Vec<Fault>,
+    /// Draw what is random in --fault from this number
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
 }
 
 #[derive(Debug, clap::Args)]
@@ -90,8 +102,10 @@ async fn serve(context: &Context, args: &Serve) -> Result<Exit, Error> {
         state,
         domain: None,
         tenant_name: args.tenant_name.clone(),
-        rate_limit: args.rate_limit,
+        rate_limits: args.rate_limit.clone(),
         latency: Duration::from_millis(args.latency),
+        faults: args.fault.clone(),
+        seed: args.seed,
     };
     let mut signals = Signals::listen()?;
     let sandbox = sandbox::start(options)?;

@@ -1,7 +1,7 @@
-//! From the wire to values and back: HTTP on 127.0.0.1, limits, latency, and when to write the state.
+//! What all connections share: the tenant, limits, faults, and when to write the state.
 //!
-//! The only part of the sandbox with sockets, clock and randomness; what an answer is, `oauth` and the
-//! store decide.
+//! With `serve`, `line` and `wire` the only part of the sandbox with sockets, clock and randomness; what an
+//! answer is, `oauth` and the store decide, and what becomes of it, `faults`.
 
 use std::net::TcpListener as StdListener;
 use std::path::PathBuf;
@@ -10,21 +10,21 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
-use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::exchange::{Moment, Request, Response};
-use super::router::{self, parameters};
+use super::faults::{self, Fate, Fault, Script, What};
+use super::limit::{Count, Limits, RateLimit};
+use super::past::Past;
+use super::router::Route;
+use super::serve::Asked;
 use super::state::State;
-use super::{oauth, operations};
+use super::{oauth, operations, wire};
 use crate::error::Error;
 use crate::files::{self, Mode};
 use crate::kinds::kind::Method;
 
-/// The largest body that the API takes (auth-and-limits.md, 5).
-const LARGEST_BODY: usize = 1024 * 1024;
 /// How long writes are gathered before the state is written.
 const GATHER: Duration = Duration::from_millis(100);
 
@@ -32,43 +32,59 @@ const GATHER: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Shared {
     state: Mutex<State>,
+    /// The tenant as it was, where reads may be late.
+    past: Mutex<Option<Past>>,
     path: Option<PathBuf>,
     /// Held while the file is written, so that an older state never replaces a newer one.
     file: Mutex<()>,
     changed: tokio::sync::Notify,
-    window: Mutex<(u64, u32)>,
+    limits: Mutex<Limits>,
+    script: Mutex<Script>,
+    stopping: watch::Sender<bool>,
     manner: Manner,
 }
 
 /// How requests are answered, and as whom.
 #[derive(Debug, Clone)]
 pub struct Manner {
-    /// Requests to the Management API per second.
-    pub rate_limit: Option<u32>,
+    /// Requests to the Management API in a time.
+    pub rate_limits: Vec<RateLimit>,
     /// How long every answer takes at least.
     pub latency: Duration,
+    /// What goes wrong, and where.
+    pub faults: Vec<Fault>,
+    /// What looks random in it is made from this.
+    pub seed: u64,
     /// The tenant's name; the first label of its domain without it.
     pub tenant_name: Option<String>,
     /// Speaks TLS.
     pub is_tls: bool,
 }
 
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Shared {
     /// Gathers what a server needs.
     #[must_use]
     pub fn new(state: State, path: Option<PathBuf>, manner: Manner) -> Self {
+        let script = Script::new(manner.faults.clone(), manner.seed);
         Self {
+            past: Mutex::new(script.longest_lag().map(|reach| Past::new(reach, state.store.clone()))),
             state: Mutex::new(state),
             path,
             file: Mutex::new(()),
             changed: tokio::sync::Notify::new(),
-            window: Mutex::new((0, 0)),
+            limits: Mutex::new(Limits::new(&manner.rate_limits)),
+            script: Mutex::new(script),
+            stopping: watch::Sender::new(false),
             manner,
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 
     /// Writes the state to its file, if it has one.
@@ -77,7 +93,7 @@ impl Shared {
     /// Says why it could not be written.
     pub fn flush(&self) -> Result<(), Error> {
         let Some(path) = &self.path else { return Ok(()) };
-        let _one = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one = locked(&self.file);
         let text = self.state().text()?;
         files::write(path, &text, Mode::Private)
     }
@@ -93,46 +109,73 @@ impl Shared {
         }
     }
 
-    /// Counts a request to the Management API against the limit of this second, and gives the headers
-    /// that tell it; the window is a fixed second.
-    fn count(&self, now: u64) -> Option<(bool, Vec<(&'static str, String)>)> {
-        let limit = self.manner.rate_limit?;
-        let second = now / 1000;
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        if window.0 != second {
-            *window = (second, 0);
-        }
-        let is_over = window.1 >= limit;
-        if !is_over {
-            window.1 += 1;
-        }
-        let mut headers = vec![
-            ("x-ratelimit-limit", limit.to_string()),
-            ("x-ratelimit-remaining", (limit - window.1).to_string()),
-            ("x-ratelimit-reset", (second + 1).to_string()),
-        ];
-        if is_over {
-            headers.push(("retry-after", "1".to_owned()));
-        }
-        Some((is_over, headers))
+    /// Tells how requests are answered.
+    pub(super) fn manner(&self) -> &Manner {
+        &self.manner
     }
 
-    fn answer(&self, request: &Request, now: u64) -> Response {
-        let counted = request.path.starts_with("/api/").then(|| self.count(now)).flatten();
-        let mut response = match &counted {
-            // The body is known from clients' sources (auth-and-limits.md, 5).
-            Some((true, _)) => {
-                Response::refused(429, "Too Many Requests", Some("too_many_requests"), "Global limit has been reached")
+    /// Counts a request, and says what becomes of it.
+    pub(super) fn fate(&self, method: &str, path: &str) -> Fate {
+        locked(&self.script).decide(method, path)
+    }
+
+    /// Lets go of the requests that are never answered.
+    pub(super) fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Waits until the server stops.
+    pub(super) async fn stopping(&self) {
+        let _ = self.stopping.subscribe().wait_for(|is_stopping| *is_stopping).await;
+    }
+
+    /// Answers what was asked, within its limit; `strike` is a fault that takes the answer's place.
+    pub(super) fn answer(
+        &self,
+        asked: &Asked,
+        request: Result<Request, Response>,
+        strike: Option<Response>,
+        now: u64,
+    ) -> Response {
+        let route = asked.route();
+        let is_counted = asked.path.starts_with("/api/");
+        let bucket = route.as_ref().and_then(|route| route.bucket);
+        let mut count = is_counted.then(|| locked(&self.limits).count(bucket, now)).flatten();
+        let is_over = count.is_some_and(|count| count.is_over);
+        if let (Some(count), Some(strike)) = (&mut count, &strike) {
+            count.is_over = false;
+            // What the headers say of the limit is what the fault says.
+            if strike.status == 429 {
+                let wait = strike.headers.iter().find(|(name, _)| *name == "retry-after");
+                let wait = wait.and_then(|(_, seconds)| seconds.parse().ok()).unwrap_or(1);
+                (count.left, count.reset) = (0, count.now.saturating_add(wait));
             }
-            _ => self
-                .answer_within_limits(request, now)
+        }
+        let request = match strike {
+            Some(refusal) => Err(refusal),
+            None if is_over => Err(wire::too_many()),
+            None => request,
+        };
+        let mut response = match request {
+            Err(refusal) => refusal,
+            Ok(request) => self
+                .answer_within_limits(asked, &request, route.as_ref(), now)
                 .unwrap_or_else(|error| Response::refused(500, "Internal Server Error", None, &error.to_string())),
         };
-        response.headers.extend(counted.into_iter().flat_map(|(_, headers)| headers));
+        response.headers.extend(count.iter().flat_map(Count::headers));
+        if response.is_write {
+            self.changed.notify_one();
+        }
         response
     }
 
-    fn answer_within_limits(&self, request: &Request, now: u64) -> Result<Response, Error> {
+    fn answer_within_limits(
+        &self,
+        asked: &Asked,
+        request: &Request,
+        route: Option<&Route>,
+        now: u64,
+    ) -> Result<Response, Error> {
         let mut state = self.state();
         let mut rng = fill_random;
         let tenant_name = self.manner.tenant_name.as_deref();
@@ -156,12 +199,9 @@ impl Shared {
             (Method::Get, "/.well-known/openid-configuration") => {
                 Ok(Response::read(200, oauth::discovery(&request.origin)))
             }
-            (method, path) => {
-                let Some(path) = path.strip_prefix("/api/v2") else { return Ok(Response::not_found()) };
+            _ => {
+                let Some(route) = route else { return Ok(Response::not_found()) };
                 let keys = state.keys()?;
-                let Some(route) = router::route(state.store.registry(), method, path) else {
-                    return Ok(Response::not_found());
-                };
                 moment.scopes = match oauth::scopes(&state.store, &keys, request, now) {
                     Ok(scopes) => scopes,
                     Err(refusal) => return Ok(refusal),
@@ -169,9 +209,48 @@ impl Shared {
                 if !moment.may(route.scopes) {
                     return Ok(Response::insufficient_scope(route.scopes));
                 }
-                Ok(operations::handle(&mut state.store, request, &route, &mut moment))
+                Ok(self.operate(asked, request, route, &mut state, &mut moment))
             }
         }
+    }
+
+    /// Carries an operation out: a write on the tenant as it is, a read perhaps on the tenant as it was.
+    fn operate(
+        &self,
+        asked: &Asked,
+        request: &Request,
+        route: &Route,
+        state: &mut State,
+        moment: &mut Moment,
+    ) -> Response {
+        let mut past = locked(&self.past);
+        let lag = asked.fate.lag.as_ref().filter(|_| request.method == Method::Get);
+        let late = lag.and_then(|strike| match strike.what {
+            What::Lag(millis) => Some((strike, past.as_mut()?.at(moment.now.saturating_sub(millis))?)),
+            _ => None,
+        });
+        let mut response = match late {
+            Some((strike, store)) => {
+                asked.tell(strike);
+                // Time is counted in reads, and this is one.
+                state.store.settle(moment);
+                operations::handle(store, request, route, moment)
+            }
+            None => operations::handle(&mut state.store, request, route, moment),
+        };
+        if let (true, Some(past)) = (response.is_write, past.as_mut()) {
+            past.keep(moment.now, &state.store);
+        }
+        if let (Some(strike), Some(name)) = (&asked.fate.shuffle, route.unordered_items())
+            && let Some(Value::Array(items)) = response.body.as_mut().and_then(|body| match body {
+                Value::Object(members) => members.get_mut(name),
+                list => Some(list),
+            })
+        {
+            asked.tell(strike);
+            faults::shuffle(items, strike.random);
+        }
+        response
     }
 }
 
@@ -202,80 +281,6 @@ pub fn bind(port: u16) -> Result<StdListener, Error> {
     let listener = StdListener::bind(("127.0.0.1", port)).map_err(fail)?;
     listener.set_nonblocking(true).map_err(fail)?;
     Ok(listener)
-}
-
-/// Answers one request.
-pub async fn serve(
-    axum::extract::State(shared): axum::extract::State<std::sync::Arc<Shared>>,
-    request: axum::extract::Request,
-) -> axum::response::Response {
-    if !shared.manner.latency.is_zero() {
-        tokio::time::sleep(shared.manner.latency).await;
-    }
-    let (parts, body) = request.into_parts();
-    let body = match to_bytes(body, LARGEST_BODY).await {
-        Ok(body) => body,
-        Err(error) => return on_the_wire(unreadable(&error)),
-    };
-    let method = match parts.method.as_str() {
-        // The server leaves out the body of an answer to HEAD (RFC 9110, 9.3.2).
-        "GET" | "HEAD" => Method::Get,
-        "POST" => Method::Post,
-        "PUT" => Method::Put,
-        "PATCH" => Method::Patch,
-        "DELETE" => Method::Delete,
-        _ => return on_the_wire(Response::not_found()),
-    };
-    let host = text(&parts.headers, &header::HOST).unwrap_or_else(|| "127.0.0.1".to_owned());
-    let scheme = if shared.manner.is_tls { "https" } else { "http" };
-    let content_type = text(&parts.headers, &header::CONTENT_TYPE).unwrap_or_default();
-    let request = Request {
-        method,
-        path: parts.uri.path().to_owned(),
-        query: parameters(parts.uri.query().unwrap_or_default()),
-        content_type: content_type.split(';').next().unwrap_or_default().trim().to_lowercase(),
-        authorization: text(&parts.headers, &header::AUTHORIZATION),
-        origin: format!("{scheme}://{host}"),
-        body: body.to_vec(),
-    };
-    let response = shared.answer(&request, now());
-    tracing::debug!("{} {} {}", request.method, request.path, response.status);
-    if response.is_write {
-        shared.changed.notify_one();
-    }
-    on_the_wire(response)
-}
-
-/// Tells a body that is too large from one that breaks off; the words are those of the API's web framework (hapi).
-fn unreadable(error: &axum::Error) -> Response {
-    let is_too_large = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
-        .any(|error| error.to_string() == "length limit exceeded");
-    if is_too_large {
-        let text = format!("Payload content length greater than maximum allowed: {LARGEST_BODY}");
-        return Response::refused(413, "Request Entity Too Large", None, &text);
-    }
-    Response::refused(400, "Bad Request", None, "Invalid request payload")
-}
-
-fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-}
-
-fn on_the_wire(response: Response) -> axum::response::Response {
-    let body = response.body.map(|body| body.to_string());
-    let is_empty = body.is_none();
-    let mut answer = axum::response::Response::new(body.map_or_else(Body::empty, Body::from));
-    *answer.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if !is_empty {
-        let json = HeaderValue::from_static("application/json; charset=utf-8");
-        answer.headers_mut().insert(header::CONTENT_TYPE, json);
-    }
-    for (name, value) in response.headers {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            answer.headers_mut().insert(HeaderName::from_static(name), value);
-        }
-    }
-    answer
 }
 
 /// Gives what a ready sandbox tells its user.

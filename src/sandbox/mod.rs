@@ -4,10 +4,10 @@
 //! normalises must not cancel itself out here. On the way of the data:
 //!
 //! ```text
-//!   http ──▶ oauth (who asks?) ──▶ router (what is meant?) ──▶ operations ──▶ store
-//!                                                            │ create, update, actions, elements, template,
-//!                                                            │ links, settle, body, write, fill, make,
-//!                                                            │ children, inline, list, view
+//!   serve ──▶ http ──▶ oauth (who asks?) ──▶ router (what is meant?) ──▶ operations ──▶ store
+//!   │ faults   │ limit                                                   │ create, update, actions, elements,
+//!   │ line     │ past                                                    │ template, links, settle, body, write,
+//!   │ wire                                                               │ fill, make, children, inline, list, view
 //! ```
 //!
 //! Its independent witnesses are recorded exchanges of real tenants, replayed against it, and the
@@ -20,17 +20,22 @@ mod children;
 mod create;
 mod elements;
 pub mod exchange;
+pub mod faults;
 pub mod fill;
 pub mod http;
 mod inline;
 pub mod keys;
+pub mod limit;
+pub mod line;
 mod links;
 pub mod list;
 pub mod make;
 pub mod oauth;
 pub mod operations;
+pub mod past;
 pub mod router;
 pub mod seed;
+pub mod serve;
 mod settle;
 pub mod state;
 pub mod store;
@@ -38,6 +43,7 @@ mod template;
 pub mod tls;
 mod update;
 pub mod view;
+pub mod wire;
 mod write;
 
 use std::collections::HashSet;
@@ -52,7 +58,10 @@ use tokio::sync::oneshot;
 use crate::error::Error;
 use crate::kinds::Registry;
 use exchange::Moment;
+use faults::Fault;
 use http::Shared;
+use limit::RateLimit;
+use line::{Line, PlainListener};
 use state::State;
 use tls::{Tls, TlsListener};
 
@@ -72,10 +81,14 @@ pub struct Options {
     pub domain: Option<String>,
     /// The tenant's name; the first label of its domain without it.
     pub tenant_name: Option<String>,
-    /// Requests to the Management API per second.
-    pub rate_limit: Option<u32>,
+    /// Requests to the Management API in a time: of all that have no limit of their own, and of single buckets.
+    pub rate_limits: Vec<RateLimit>,
     /// How long every answer takes at least.
     pub latency: Duration,
+    /// What goes wrong, and where.
+    pub faults: Vec<Fault>,
+    /// What looks random in it is made from this: the same seed, the same run.
+    pub seed: u64,
 }
 
 /// A running sandbox; it stops, and its state is written, when it is dropped.
@@ -100,8 +113,13 @@ pub struct Sandbox {
 /// Starts a sandbox in a thread of its own, so that it works under any runtime, or none.
 ///
 /// # Errors
-/// Says why the port, the state or the certificate is not to be had.
+/// Says why the port, the state or the certificate is not to be had, or which limit is one of nothing.
 pub fn start(options: Options) -> Result<Sandbox, Error> {
+    let known = router::buckets(Registry::builtin());
+    let mut named = options.rate_limits.iter().filter_map(|limit| limit.bucket.as_deref());
+    if let Some(name) = named.find(|name| !known.contains(name)) {
+        return Err(Error::new(format!("no request of the API has the rate limit `{name}`")));
+    }
     let listener = http::bind(options.port)?;
     let fail = |error: std::io::Error| Error::new("the sandbox could not be started").because(error);
     let port = listener.local_addr().map_err(fail)?.port();
@@ -109,8 +127,9 @@ pub fn start(options: Options) -> Result<Sandbox, Error> {
     let tls = options.tls.then(|| Tls::make(&domain)).transpose()?;
     let lock = options.state.as_deref().map(state::claim).transpose()?;
     let state = open(options.state.as_deref(), &domain, options.tenant_name.as_deref())?;
-    let Options { state: path, rate_limit, latency, tenant_name, .. } = options;
-    let shared = Shared::new(state, path, http::Manner { rate_limit, latency, tenant_name, is_tls: tls.is_some() });
+    let Options { state: path, rate_limits, latency, faults, seed, tenant_name, .. } = options;
+    let manner = http::Manner { rate_limits, latency, faults, seed, tenant_name, is_tls: tls.is_some() };
+    let shared = Shared::new(state, path, manner);
     let shared = Arc::new(shared);
     shared.flush()?;
     let (client_id, client_secret) = http::credentials(&shared);
@@ -155,17 +174,19 @@ async fn run(
 ) {
     let keeper = Arc::clone(&shared);
     tokio::spawn(async move { keeper.keep().await });
-    let app = axum::Router::new().fallback(http::serve).with_state(shared);
+    let app = axum::Router::new().fallback(serve::serve).with_state(Arc::clone(&shared));
+    let app = app.into_make_service_with_connect_info::<Line>();
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
     let (begin, stopping) = oneshot::channel::<()>();
     let until = async move {
         let _ = stopped.await;
+        shared.stop();
         let _ = begin.send(());
     };
     let serving = async move {
         let done = match tls {
             Some(config) => axum::serve(TlsListener::new(listener, config), app).with_graceful_shutdown(until).await,
-            None => axum::serve(NoDelay(listener), app).with_graceful_shutdown(until).await,
+            None => axum::serve(PlainListener(listener), app).with_graceful_shutdown(until).await,
         };
         if let Err(error) = done {
             tracing::warn!("the sandbox stopped: {error}");
@@ -178,24 +199,6 @@ async fn run(
     tokio::select! {
         () = serving => {}
         () = give_up => {}
-    }
-}
-
-/// A listener whose connections send small answers at once.
-struct NoDelay(tokio::net::TcpListener);
-
-impl axum::serve::Listener for NoDelay {
-    type Io = tokio::net::TcpStream;
-    type Addr = std::net::SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, peer) = axum::serve::Listener::accept(&mut self.0).await;
-        let _ = stream.set_nodelay(true);
-        (stream, peer)
-    }
-
-    fn local_addr(&self) -> std::io::Result<Self::Addr> {
-        self.0.local_addr()
     }
 }
 

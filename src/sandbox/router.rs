@@ -3,11 +3,11 @@
 //! Pure; it names no path itself. `operations` carries it out. Where several templates fit,
 //! the one with the fewest variables counts, so `/custom-domains/default` is not a domain's handle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::elements;
 use crate::kinds::Registry;
-use crate::kinds::kind::{ChildCall, Condition, Endpoint, Field, Kind, List, Method};
+use crate::kinds::kind::{ChildCall, Condition, Endpoint, Field, Kind, List, Method, Type};
 use crate::kinds::server::Action;
 
 /// What is to be done.
@@ -44,8 +44,21 @@ pub struct Route<'r> {
     pub operation: Operation<'r>,
     /// Any one of these scopes is enough.
     pub scopes: &'r [String],
+    /// The rate limit that it counts against, if it has one of its own.
+    pub bucket: Option<&'r str>,
     /// The values of the path's variables, decoded.
     pub variables: Vec<String>,
+}
+
+impl<'r> Route<'r> {
+    /// Gives the member of an answer that holds the items of a list, if their order says nothing.
+    #[must_use]
+    pub fn unordered_items(&self) -> Option<&'r str> {
+        let Operation::List(list, _) = self.operation else { return None };
+        let is_element = |field: &&Field| field.server.element.as_ref().is_some_and(|it| it.name == self.kind.name);
+        let field = self.parent.and_then(|parent| parent.fields.iter().find(is_element));
+        field.is_none_or(|field| field.holds != Type::List).then_some(&list.items)
+    }
 }
 
 /// Finds the operation of a path below `/api/v2`.
@@ -53,16 +66,31 @@ pub struct Route<'r> {
 pub fn route<'r>(registry: &'r Registry, method: Method, path: &str) -> Option<Route<'r>> {
     let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
     let mut found = Vec::new();
-    for kind in registry.iter().filter(|kind| kind.server.served_by.is_none()) {
-        for kind in std::iter::once(kind).chain(&kind.server.beside) {
-            collect([kind].as_slice(), method, &segments, &mut found);
-        }
-    }
+    visit_all(registry, &mut |line, door, operation| found.extend(at(line, door, operation, method, &segments)));
     found.into_iter().min_by_key(|route| route.variables.len())
 }
 
-/// Collects the routes of a kind: the last of those that live one below the other.
-fn collect<'r>(line: &[&'r Kind], method: Method, segments: &[&str], found: &mut Vec<Route<'r>>) {
+/// Names the rate limits that operations have of their own, in alphabetical order.
+#[must_use]
+pub fn buckets(registry: &Registry) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    visit_all(registry, &mut |_, door, _| names.extend(door.bucket));
+    names
+}
+
+/// Is shown a way to an operation: the kinds that live one below the other, and what is done with the last of them.
+type Visit<'v, 'r> = &'v mut dyn FnMut(&[&'r Kind], Door<'r>, Operation<'r>);
+
+fn visit_all<'r>(registry: &'r Registry, visit: Visit<'_, 'r>) {
+    for kind in registry.iter().filter(|kind| kind.server.served_by.is_none()) {
+        for kind in std::iter::once(kind).chain(&kind.server.beside) {
+            visit_kind(&[kind], visit);
+        }
+    }
+}
+
+/// Shows the operations of a kind: the last of those that live one below the other.
+fn visit_kind<'r>(line: &[&'r Kind], visit: Visit<'_, 'r>) {
     static ALL: Condition = Condition(BTreeMap::new());
     let Some(kind) = line.last() else { return };
     let endpoints = [
@@ -76,16 +104,19 @@ fn collect<'r>(line: &[&'r Kind], method: Method, segments: &[&str], found: &mut
         endpoints.into_iter().filter_map(|(endpoint, operation)| Some((endpoint.as_ref()?.into(), operation)));
     let lists = kind.list.iter().map(|list| (list.into(), Operation::List(list, &ALL)));
     let actions = kind.server.actions.iter().map(|action| (action.into(), Operation::Action(action)));
-    let doors: Vec<(Door, Operation)> = lists.chain(endpoints).chain(actions).collect();
-    found.extend(doors.into_iter().filter_map(|(door, operation)| at(line, door, operation, method, segments)));
+    for (door, operation) in lists.chain(endpoints).chain(actions) {
+        visit(line, door, operation);
+    }
     for child in &kind.server.children {
-        collect(&[line, &[child]].concat(), method, segments, found);
+        visit_kind(&[line, &[child]].concat(), visit);
     }
     for field in kind.fields.iter().chain(&kind.server.fields) {
         let Some(element) = field.server.element.as_deref() else { continue };
         let line = [line, &[element]].concat();
-        found.extend(doors_of(field).filter_map(|(door, operation)| at(&line, door, operation, method, segments)));
-        collect(&line, method, segments, found);
+        for (door, operation) in doors_of(field) {
+            visit(&line, door, operation);
+        }
+        visit_kind(&line, visit);
     }
 }
 
@@ -109,7 +140,7 @@ fn at<'r>(
     let variables = fit(door.path, segments).filter(|_| door.method == method)?;
     let mut line = line.iter().rev().copied();
     let (kind, parent, above) = (line.next()?, line.next(), line.next());
-    Some(Route { kind, parent, above, operation, scopes: door.scopes, variables })
+    Some(Route { kind, parent, above, operation, scopes: door.scopes, bucket: door.bucket, variables })
 }
 
 /// How an operation is reached.
@@ -118,29 +149,35 @@ struct Door<'r> {
     method: Method,
     path: &'r str,
     scopes: &'r [String],
+    bucket: Option<&'r str>,
 }
 
 impl<'r> From<&'r List> for Door<'r> {
     fn from(list: &'r List) -> Self {
-        Self { method: Method::Get, path: &list.path, scopes: &list.scopes }
+        Self { method: Method::Get, path: &list.path, scopes: &list.scopes, bucket: list.bucket.as_deref() }
     }
 }
 
 impl<'r> From<&'r Endpoint> for Door<'r> {
     fn from(endpoint: &'r Endpoint) -> Self {
-        Self { method: endpoint.method, path: &endpoint.path, scopes: &endpoint.scopes }
+        Self {
+            method: endpoint.method,
+            path: &endpoint.path,
+            scopes: &endpoint.scopes,
+            bucket: endpoint.bucket.as_deref(),
+        }
     }
 }
 
 impl<'r> From<&'r Action> for Door<'r> {
     fn from(action: &'r Action) -> Self {
-        Self { method: action.method, path: &action.path, scopes: &action.scopes }
+        Self { method: action.method, path: &action.path, scopes: &action.scopes, bucket: None }
     }
 }
 
 impl<'r> From<&'r ChildCall> for Door<'r> {
     fn from(call: &'r ChildCall) -> Self {
-        Self { method: call.method, path: &call.path, scopes: &call.scopes }
+        Self { method: call.method, path: &call.path, scopes: &call.scopes, bucket: call.bucket.as_deref() }
     }
 }
 
@@ -193,7 +230,7 @@ pub fn parameters(text: &str) -> Vec<(String, String)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Operation, decode, parameters, route};
+    use super::{Operation, buckets, decode, parameters, route};
     use crate::kinds::Registry;
     use crate::kinds::kind::Method;
 
@@ -213,6 +250,26 @@ mod tests {
         for path in ["", "/", "clients", "/clients/", "/clients//credentials"] {
             assert!(route(Registry::builtin(), Method::Get, path).is_none(), "{path}");
         }
+    }
+
+    #[test]
+    fn operations_count_against_the_limits_that_are_declared() {
+        let bucket = |method, path| route(Registry::builtin(), method, path).unwrap().bucket;
+        assert_eq!(bucket(Method::Get, "/clients"), None);
+        assert_eq!(bucket(Method::Get, "/connections"), Some("read connections"));
+        assert_eq!(bucket(Method::Patch, "/email-templates/verify_email"), Some("write email-templates"));
+        assert_eq!(bucket(Method::Post, "/organizations/a/connections"), Some("write organization-connections"));
+        let known = buckets(Registry::builtin());
+        assert!(known.contains("custom-domains") && known.contains("read organization-client-grants"), "{known:?}");
+    }
+
+    #[test]
+    fn items_whose_order_says_something_are_known() {
+        let items = |path| route(Registry::builtin(), Method::Get, path).unwrap().unordered_items();
+        assert_eq!(items("/clients"), Some("clients"));
+        assert_eq!(items("/organizations/a/connections"), Some("connections"));
+        assert_eq!(items("/actions/triggers/post-login/bindings"), None);
+        assert_eq!(items("/clients/a"), None);
     }
 
     #[test]

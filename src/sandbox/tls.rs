@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::line::Stream;
 use crate::error::Error;
 
 /// What a server needs, and the authority's certificate in PEM.
@@ -71,7 +72,7 @@ fn certificates(domain: &str) -> Result<Made, rcgen::Error> {
 /// Gives out connections whose handshake is done.
 #[derive(Debug)]
 pub struct TlsListener {
-    ready: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
+    ready: mpsc::Receiver<(TlsStream<Stream>, SocketAddr)>,
     address: SocketAddr,
 }
 
@@ -90,8 +91,7 @@ impl TlsListener {
                 };
                 let (acceptor, sender) = (acceptor.clone(), sender.clone());
                 tokio::spawn(async move {
-                    let _ = stream.set_nodelay(true);
-                    if let Ok(stream) = acceptor.accept(stream).await {
+                    if let Ok(stream) = acceptor.accept(Stream::new(stream)).await {
                         let _ = sender.send((stream, peer)).await;
                     }
                 });
@@ -102,7 +102,7 @@ impl TlsListener {
 }
 
 impl axum::serve::Listener for TlsListener {
-    type Io = TlsStream<TcpStream>;
+    type Io = TlsStream<Stream>;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
