@@ -11,6 +11,7 @@ mod export;
 mod faults;
 mod laws;
 mod lifecycle;
+mod reliability;
 mod requests;
 mod sandbox;
 mod schemas;

@@ -6,6 +6,7 @@ pub(crate) mod project;
 pub(crate) mod proxy;
 pub(crate) mod random;
 pub(crate) mod samples;
+pub(crate) mod served;
 
 use std::collections::BTreeMap;
 
