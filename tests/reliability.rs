@@ -158,8 +158,8 @@ impl Stage {
     }
 
     /// Applies, and is killed when a request meets a fault that holds its answer up.
-    fn survives_a_kill(&self, name: &str, fault: &str, number: usize) -> Result<(), String> {
-        let (served, project) = self.serve(name, &["--fault", &format!("{fault}@{number}")]);
+    fn survives_a_kill(&self, name: &str, lag: &str, fault: &str, number: usize) -> Result<(), String> {
+        let (served, project) = self.serve(name, &["--fault", lag, "--fault", &format!("{fault}@{number}")]);
         let mut command = served.command(&project, &APPLY);
         let mut process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let has_struck = served.wait_for(&format!("fault {fault} at request {number}:"));
@@ -247,14 +247,18 @@ fn every_fault_at_every_request_is_survived_where_reads_lag_two_seconds() {
 }
 
 #[test]
-fn a_kill_at_every_request_of_an_apply_is_survived() {
+fn a_kill_at_every_request_of_an_apply_is_survived_with_reads_that_lag_too() {
     let stage = Stage::set();
-    let faults = ["hang", "slow=60000"];
-    let cases: Vec<(&str, usize)> =
-        faults.iter().flat_map(|fault| (1..=stage.requests).map(move |number| (*fault, number))).collect();
-    let failed = failures(&cases, |(fault, number)| {
-        let name = format!("kill-{fault}-{number}");
-        stage.survives_a_kill(&name, fault, *number).map_err(|why| format!("{fault} at request {number}: {why}"))
+    let mut cases = Vec::new();
+    for lag in ["lag=0", "lag=2000"] {
+        for fault in ["hang", "slow=60000"] {
+            cases.extend((1..=stage.requests).map(|number| (lag, fault, number)));
+        }
+    }
+    let failed = failures(&cases, |(lag, fault, number)| {
+        let name = format!("kill-{lag}-{fault}-{number}");
+        let survived = stage.survives_a_kill(&name, lag, fault, *number);
+        survived.map_err(|why| format!("{lag}, {fault} at request {number}: {why}"))
     });
     assert!(failed.is_empty(), "{} of {} cases:\n{}", failed.len(), cases.len(), failed.join("\n"));
 }

@@ -3,7 +3,7 @@
 //! Comparing it with the definitions is the planner's; here is the reading, and the patience with
 //! reads that lag behind writes.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
@@ -170,9 +170,11 @@ impl ReadBack<'_> {
         entries: &[&Entry],
         is_settled: &(impl Fn(&Object) -> bool + Sync),
     ) -> Result<Vec<Seen>, Error> {
-        let ids: HashSet<&str> = entries.iter().filter_map(|entry| entry.id.as_deref()).collect();
-        let names: HashSet<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
-        let kept = entries.iter().filter(|entry| entry.action != Action::Delete).count();
+        // By handle, or by name for kinds without: does it stay?
+        let written: HashMap<&str, bool> = entries
+            .iter()
+            .map(|entry| (entry.id.as_deref().unwrap_or(&entry.name), entry.action != Action::Delete))
+            .collect();
         let (mut left, mut pause) = (self.lag, FIRST_LOOK);
         loop {
             let mut found = self.client.fetch(&[kind], self.needs).await?;
@@ -180,11 +182,11 @@ impl ReadBack<'_> {
                 return Ok(vec![Seen::Unreadable(reason)]);
             }
             let mut objects = found.kinds.remove(&kind.name).unwrap_or_default();
-            objects.retain(|object| match &object.id {
-                Some(id) => ids.contains(id.as_str()),
-                None => names.contains(object.address.name.as_str()),
-            });
-            let is_final = objects.len() == kept && objects.iter().all(is_settled);
+            let handle = |object: &Object| object.id.clone().unwrap_or_else(|| object.address.name.clone());
+            objects.retain(|object| written.contains_key(handle(object).as_str()));
+            let shown: HashSet<String> = objects.iter().map(handle).collect();
+            let is_final = written.iter().all(|(handle, stays)| shown.contains(*handle) == *stays)
+                && objects.iter().all(is_settled);
             if is_final || left.is_zero() {
                 return Ok(objects.into_iter().map(Seen::Object).collect());
             }

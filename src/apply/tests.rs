@@ -407,6 +407,14 @@ async fn what_was_written_is_read_back_by_its_list_where_that_takes_fewer_reques
     let found = reading.read(&entries.iter().collect::<Vec<_>>(), &|_: &Object| true).await.unwrap();
     assert_eq!(found.objects("clients").len(), 3);
     assert_eq!(server.lines(), ["GET /clients"; 3], "the first two did not show the last object yet");
+
+    // One that is still there must not count in the place of one that is not there yet.
+    store.lock().unwrap().lag = 1;
+    store.lock().unwrap().clients = ["gone", "0"].map(|id| json!({"client_id": id, "name": id})).to_vec();
+    let written = [done("clients/gone", Action::Delete, "gone"), done("clients/0", Action::Create, "0")];
+    let found = reading.read(&written.iter().collect::<Vec<_>>(), &|_: &Object| true).await.unwrap();
+    assert_eq!(found.objects("clients").len(), 2, "the lag is over, and the delete was not seen");
+    assert_eq!(server.lines().len(), 3 + 6);
 }
 
 #[tokio::test]
