@@ -2,7 +2,8 @@
 //!
 //! stdout carries results, stderr everything else. All text passes through `Secrets::hide`. Colour,
 //! bars and questions are for terminals only, and NO_COLOR is honoured. A reader that went away is
-//! no reason to panic. `render` has the words' shape; this room knows only where they go.
+//! no reason to panic. Where several jobs run side by side, each has a terminal that holds its
+//! messages back until its turn. `render` has the words' shape; this room knows only where they go.
 
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +28,8 @@ pub struct Ui {
     verbose: u8,
     bars: MultiProgress,
     failure: Arc<Mutex<Option<String>>>,
+    /// Messages that wait for their turn.
+    held: Option<Arc<Mutex<String>>>,
 }
 
 impl Ui {
@@ -40,6 +43,22 @@ impl Ui {
     #[must_use]
     pub fn with_verbose(self, verbose: u8) -> Self {
         Self { verbose, ..self }
+    }
+
+    /// Gives a terminal that holds messages back until [`Ui::release`], for work beside other work.
+    #[must_use]
+    pub fn holding(&self) -> Self {
+        Self { held: Some(Arc::default()), ..self.clone() }
+    }
+
+    /// Prints the messages that were held back, if there are any, below a line that says whose they
+    /// are.
+    pub fn release(&self, whose: &str) {
+        let held =
+            self.held.as_ref().map(|held| std::mem::take(&mut *held.lock().unwrap_or_else(PoisonError::into_inner)));
+        if let Some(text) = held.filter(|text| !text.is_empty()) {
+            self.print(&format!("{whose}:\n{text}"));
+        }
     }
 
     /// Tells how results are to be styled.
@@ -89,6 +108,13 @@ impl Ui {
     }
 
     fn message(&self, text: &str) {
+        match &self.held {
+            Some(held) => held.lock().unwrap_or_else(PoisonError::into_inner).push_str(text),
+            None => self.print(text),
+        }
+    }
+
+    fn print(&self, text: &str) {
         let text = self.secrets.hide(text);
         // Nobody is left to tell when stderr is gone.
         let _ = self.bars.suspend(|| AutoStream::auto(std::io::stderr().lock()).write_all(text.as_bytes()));

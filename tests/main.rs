@@ -6,6 +6,7 @@ mod architecture;
 mod canary;
 mod config;
 mod docs;
+mod environments;
 mod examples;
 mod export;
 mod faults;

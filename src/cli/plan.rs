@@ -1,8 +1,11 @@
 //! `tenantctl plan`: shows what apply would do.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use futures_util::stream::{self, StreamExt, select_all};
+use tracing::Instrument;
 
 use super::Context;
 use super::session::{Choice, Consent, Session, unsent};
@@ -10,6 +13,7 @@ use crate::error::{Error, Exit};
 use crate::files::{self, Mode};
 use crate::plan::Plan;
 use crate::render::hidden::hidden;
+use crate::render::unplanned::Unplanned;
 use crate::render::{plan_json, plan_markdown, plan_text, visible};
 
 /// Arguments.
@@ -28,7 +32,7 @@ pub struct Args {
     /// Exit with 2 if there are changes
     #[arg(long)]
     detailed_exitcode: bool,
-    /// Plan every environment; as JSON it is one array
+    /// Plan every environment, side by side; as JSON it is one array
     #[arg(long, conflicts_with = "environment")]
     all_environments: bool,
 }
@@ -60,40 +64,100 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     Ok(exit_of(args, &plan))
 }
 
-/// Plans every environment. An error of one is told, and the others are planned all the same.
+/// Plans every environment, those of different tenants side by side, and reports in the project's
+/// order. An error of one stands in its place, and the others are planned all the same.
 async fn all(context: &Context, args: &Args) -> Result<Exit, Error> {
     let project = context.project().map_err(unsent)?;
+    let names = project.environments();
+    let settle = |(at, name): (usize, &&'_ str)| Part {
+        at,
+        name: (*name).to_owned(),
+        session: Session::of(&project, Some(name), &args.choice, &args.consent),
+        context: Context { ui: context.ui.holding(), ..context.clone() },
+    };
+    let progress = context.ui.progress(names.len());
+    let groups = grouped(names.iter().enumerate().map(settle).collect());
+    let mut planned = select_all(groups.into_iter().map(|parts| Box::pin(stream::iter(parts).then(planned))));
     let mut exit = Exit::Done;
-    let mut plans = Vec::new();
-    for (at, name) in project.environments().into_iter().enumerate() {
-        if at > 0 && args.format != Format::Json {
-            context.ui.result("\n");
+    let mut ready = BTreeMap::new();
+    let mut reported = Vec::new();
+    while let Some(part) = planned.next().await {
+        progress.done(&format!("{} is planned", part.name));
+        ready.insert(part.at, part);
+        while let Some(part) = ready.remove(&reported.len()) {
+            let this = told(args, &part);
+            // An error weighs more than changes.
+            exit = if exit == Exit::Failed || this == Exit::Failed { Exit::Failed } else { exit.max(this) };
+            reported.push(part.plan);
         }
-        let planned = match Session::of(&project, Some(name), &args.choice, &args.consent) {
-            Ok(session) => drawn(context, session).await,
-            Err(error) => Err(error),
-        };
-        let this = match planned {
-            Ok(plan) => {
-                if args.format != Format::Json {
-                    context.ui.result(&printed(context, args.format, &plan));
-                }
-                let exit = exit_of(args, &plan);
-                plans.push(plan);
-                exit
-            }
-            Err(error) => {
-                context.ui.error(&error);
-                error.exit
-            }
-        };
-        // An error weighs more than changes.
-        exit = if exit == Exit::Failed || this == Exit::Failed { Exit::Failed } else { exit.max(this) };
     }
     if args.format == Format::Json {
-        context.ui.result(&plan_json::plans_json(&plans));
+        context.ui.result(&plan_json::plans_json(&reported));
     }
     Ok(exit)
+}
+
+/// One environment of several, with a terminal of its own that holds its messages back.
+struct Part {
+    at: usize,
+    name: String,
+    session: Result<Session, Error>,
+    context: Context,
+}
+
+/// What came of it.
+struct PlannedPart {
+    at: usize,
+    name: String,
+    plan: Result<Plan, Unplanned>,
+    context: Context,
+}
+
+/// Puts environments of one tenant together: they share its rate limit, and the sandbox its file, so
+/// they are planned one after the other.
+fn grouped(parts: Vec<Part>) -> Vec<Vec<Part>> {
+    let mut groups: Vec<Vec<Part>> = Vec::new();
+    let target = |part: &Part| part.session.as_ref().ok().map(|session| session.settings.target.clone());
+    for part in parts {
+        let of_tenant = groups.iter_mut().find(|group| target(&part).is_some() && target(&group[0]) == target(&part));
+        match of_tenant {
+            Some(group) => group.push(part),
+            None => groups.push(vec![part]),
+        }
+    }
+    groups
+}
+
+async fn planned(part: Part) -> PlannedPart {
+    let Part { at, name, session, context } = part;
+    let tenant = session.as_ref().ok().map(|session| session.settings.target.to_string());
+    let planned = match session {
+        // Log lines come as they come: each says whose it is.
+        Ok(session) => drawn(&context, session).instrument(tracing::error_span!("plan", environment = %name)).await,
+        Err(error) => Err(error),
+    };
+    let plan = planned.map_err(|error| {
+        context.ui.error(&error);
+        Unplanned::new(&name, tenant, &error, &context.secrets)
+    });
+    PlannedPart { at, name, plan, context }
+}
+
+/// Prints an environment's part of the report, with its messages, and gives its exit code.
+fn told(args: &Args, part: &PlannedPart) -> Exit {
+    let ui = &part.context.ui;
+    let text = match (&part.plan, args.format) {
+        (_, Format::Json) => None,
+        (Ok(plan), format) => Some(printed(&part.context, format, plan)),
+        (Err(unplanned), Format::Text) => Some(unplanned.text(ui.style())),
+        (Err(unplanned), Format::Markdown) => Some(unplanned.markdown()),
+    };
+    if part.at > 0 && text.is_some() {
+        ui.result("\n");
+    }
+    ui.release(&part.name);
+    ui.result(&text.unwrap_or_default());
+    part.plan.as_ref().map_or(Exit::Failed, |plan| exit_of(args, plan))
 }
 
 async fn drawn(context: &Context, mut session: Session) -> Result<Plan, Error> {

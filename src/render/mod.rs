@@ -11,6 +11,7 @@ pub mod plan_markdown;
 pub mod plan_text;
 pub mod problem;
 pub mod snippet;
+pub mod unplanned;
 mod value;
 
 use anstyle::{AnsiColor, Effects, Style as Ansi};

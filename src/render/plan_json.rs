@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 
+use super::unplanned::Unplanned;
 use crate::error::Error;
 use crate::plan::{FORMAT_VERSION, Plan};
 
@@ -16,13 +17,19 @@ pub fn plan_json(plan: &Plan) -> String {
     serde_json::to_string_pretty(plan).expect("a plan's keys are texts and its values JSON") + "\n"
 }
 
-/// Writes the plans of several environments as one JSON array.
+/// Writes the plans of several environments, and the errors of those without one, as one JSON array.
 ///
 /// # Panics
 /// Never: as [`plan_json`].
 #[must_use]
-pub fn plans_json(plans: &[Plan]) -> String {
-    serde_json::to_string_pretty(plans).expect("a plan's keys are texts and its values JSON") + "\n"
+pub fn plans_json(plans: &[Result<Plan, Unplanned>]) -> String {
+    let value = |plan: &Result<Plan, Unplanned>| match plan {
+        Ok(plan) => serde_json::to_value(plan),
+        Err(unplanned) => serde_json::to_value(unplanned),
+    };
+    let values: Result<Vec<Value>, _> = plans.iter().map(value).collect();
+    let text = values.and_then(|values| serde_json::to_string_pretty(&values));
+    text.expect("a plan's keys are texts and its values JSON") + "\n"
 }
 
 /// Reads a plan that [`plan_json`] wrote.

@@ -92,7 +92,7 @@ fn one_line(change: &Change) -> String {
 }
 
 /// Escapes what Markdown or GitHub would act on in a line; the rest stays legible in the raw text.
-fn inert(line: &str) -> String {
+pub(super) fn inert(line: &str) -> String {
     let mut shown = String::with_capacity(line.len());
     let mut before = None;
     let mut rest = line.chars();
