@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::kind::{Fields, Kind};
+use super::kind::Kind;
 
 /// Gives all kinds with their variants made, and those that another one serves with its name.
 ///
@@ -38,7 +38,8 @@ fn with_variants(mut kind: Kind, all: &[Kind]) -> Result<Kind, String> {
                 .fields
                 .get_mut(&variants.member)
                 .ok_or_else(|| format!("{}: no field `{}` for its variants", kind.name, variants.member))?;
-            member.fields = joined(&case.fields, &member.fields);
+            // The fields of a case, then the common ones that it does not have.
+            member.fields = case.fields.before(&member.fields);
             variant
         };
         let variant = Arc::new(variant);
@@ -48,12 +49,6 @@ fn with_variants(mut kind: Kind, all: &[Kind]) -> Result<Kind, String> {
         variants.kinds = made;
     }
     Ok(kind)
-}
-
-/// The fields of a case, then the common ones that it does not have.
-fn joined(own: &Fields, common: &Fields) -> Fields {
-    let rest = common.iter().filter(|field| own.get(&field.name).is_none());
-    own.iter().chain(rest).cloned().collect()
 }
 
 #[cfg(test)]
