@@ -4,6 +4,8 @@
 //! printer passes everything through `hide` as the last line of defence. Fields that are secret by
 //! declaration are masked earlier, where the value is still a value.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Stands where a secret would have been printed.
@@ -12,9 +14,12 @@ pub const MASK: &str = "(sensitive)";
 /// Shorter texts than this many bytes are not searched for: hiding every `1` would hide nothing.
 const SHORTEST: usize = 6;
 
+/// Texts, the longest first.
+type Texts = BTreeSet<(Reverse<usize>, String)>;
+
 /// The secrets of this run, shared by all who learn or print.
 #[derive(Clone, Default)]
-pub struct Secrets(Arc<Mutex<Vec<String>>>);
+pub struct Secrets(Arc<Mutex<Texts>>);
 
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -30,11 +35,10 @@ impl Secrets {
         let json = serde_json::Value::from(secret).to_string();
         let spellings = std::iter::once(secret).chain([json.trim_matches('"')]).chain(secret.lines().map(str::trim));
         for spelling in spellings {
-            if spelling.len() >= SHORTEST && !known.iter().any(|text| text == spelling) {
-                known.push(spelling.to_owned());
+            if spelling.len() >= SHORTEST {
+                known.insert((Reverse(spelling.len()), spelling.to_owned()));
             }
         }
-        known.sort_by_key(|text| std::cmp::Reverse(text.len()));
     }
 
     /// Adds every text in a JSON value.
@@ -52,7 +56,9 @@ impl Secrets {
     #[must_use]
     pub fn hide(&self, text: &str) -> String {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.iter().fold(text.to_owned(), |text, secret| {
+        // Longer ones can't be in it.
+        let may_hold = known.range((Reverse(text.len()), String::new())..);
+        may_hold.fold(text.to_owned(), |text, (_, secret)| {
             if text.contains(secret.as_str()) { text.replace(secret.as_str(), MASK) } else { text }
         })
     }
@@ -69,6 +75,16 @@ mod tests {
         assert_eq!(secrets.hide("x word-two y"), "x (sensitive) y");
         assert_eq!(secrets.hide(r#"{"a":"pa\"ss\nword-two"}"#), r#"{"a":"(sensitive)"}"#);
         assert_eq!(secrets.hide("nothing"), "nothing");
+    }
+
+    #[test]
+    fn a_secret_that_is_part_of_another_leaves_nothing_of_it() {
+        let secrets = Secrets::default();
+        for text in ["hunter2", "hunter2-hunter3", "a text that is longer than what is printed"] {
+            secrets.learn(text);
+        }
+        assert_eq!(secrets.hide("hunter2-hunter3"), "(sensitive)");
+        assert_eq!(secrets.hide("hunter2"), "(sensitive)");
     }
 
     #[test]
