@@ -11,8 +11,9 @@ use serde_json::Value;
 use crate::error::{Problem, Problems};
 use crate::kinds::Registry;
 use crate::kinds::kind::{Kind, Reference};
+use crate::tenant::index::Index;
 use crate::tenant::names::{Mention, references};
-use crate::tenant::{Desired, Object, Tenant};
+use crate::tenant::{Address, Desired, Object, Tenant};
 use crate::text::did_you_mean;
 
 /// Ends of the identifiers of APIs that every tenant has, without a definition: the Management API,
@@ -82,17 +83,18 @@ fn hint_for_twice(kind: &Kind) -> String {
 #[must_use]
 pub fn unmet(registry: &Registry, desired: &Desired) -> Problems {
     let mut problems = Problems::default();
+    let listed = Listed { tenant: &desired.tenant, index: Index::new(registry, &desired.tenant) };
     for kind in registry {
         for object in desired.tenant.objects(&kind.name) {
             for mention in &references(kind, &object.value) {
                 let Mention { pointer, reference, text, owner } = mention;
-                let listed: Option<Vec<&[Object]>> =
-                    reference.kinds().map(|kind| desired.tenant.kinds.get(kind).map(Vec::as_slice)).collect();
-                let Some(targets) = listed.map(|listed| listed.concat()) else { continue };
+                if !reference.kinds().all(|kind| desired.tenant.kinds.contains_key(kind)) {
+                    continue;
+                }
                 let wanted = match owner {
-                    Some(owner) => member(reference, owner, text, &targets),
+                    Some(owner) => listed.member(reference, owner, text),
                     None if reference.via.is_some() || mention.is_partial() => Wanted::Met,
-                    None => Wanted::of(reference, text, &targets),
+                    None => listed.object(reference, text),
                 };
                 if let Wanted::Missing { what, known } = wanted {
                     let shown =
@@ -102,8 +104,7 @@ pub fn unmet(registry: &Registry, desired: &Desired) -> Problems {
                         "{}: `{label}` refers to {what} `{shown}`, which the definitions do not have",
                         object.address
                     );
-                    let hint = did_you_mean(text, known.iter().map(String::as_str))
-                        .map(|near| format!("did you mean `{near}`?"));
+                    let hint = did_you_mean(text, known).map(|near| format!("did you mean `{near}`?"));
                     problems.push(Problem::error(message).at(object.provenance.origin(pointer)).maybe_hint(hint));
                 }
             }
@@ -113,44 +114,54 @@ pub fn unmet(registry: &Registry, desired: &Desired) -> Problems {
 }
 
 /// Whether a reference is met.
-enum Wanted {
+enum Wanted<'a> {
     Met,
-    Missing { what: String, known: Vec<String> },
+    Missing { what: String, known: Vec<&'a str> },
 }
 
-impl Wanted {
-    fn of(reference: &Reference, text: &str, targets: &[Object]) -> Self {
-        let known: Vec<String> = match reference.path.first() {
-            None => targets.iter().map(|target| target.address.name.clone()).collect(),
-            Some(field) => {
-                targets.iter().filter_map(|target| target.value.get(field)?.as_str().map(str::to_owned)).collect()
-            }
-        };
+/// What the definitions list.
+struct Listed<'a> {
+    tenant: &'a Tenant,
+    index: Index<'a>,
+}
+
+impl<'a> Listed<'a> {
+    /// Finds an object by what a reference calls it: its name, or the value of a field.
+    fn find(&self, reference: &Reference, text: &str) -> Option<&'a Object> {
+        reference.kinds().find_map(|kind| match reference.path.first() {
+            None => self.index.named(&Address::new(kind, text)).first().copied(),
+            Some(field) => self.index.by_value(kind, field, text),
+        })
+    }
+
+    fn object(&self, reference: &Reference, text: &str) -> Wanted<'a> {
+        let has_id = || reference.kinds().any(|kind| self.index.by_id(kind, text).is_some());
         let is_elsewhere = match reference.path.first() {
-            None => looks_like_id(text) || targets.iter().any(|target| target.id.as_deref() == Some(text)),
+            None => looks_like_id(text) || has_id(),
             Some(_) => SYSTEM_API_ENDS.iter().any(|end| text.ends_with(end)),
         };
-        if is_elsewhere || known.iter().any(|known| known == text) {
-            return Self::Met;
+        if is_elsewhere || self.find(reference, text).is_some() {
+            return Wanted::Met;
         }
-        Self::Missing { what: reference.kind.clone(), known }
+        let called = |object: &'a Object| match reference.path.first() {
+            None => Some(object.address.name.as_str()),
+            Some(field) => object.value.get(field)?.as_str(),
+        };
+        let known = reference.kinds().flat_map(|kind| self.tenant.objects(kind)).filter_map(called);
+        Wanted::Missing { what: reference.kind.clone(), known: known.collect() }
     }
-}
 
-/// Looks for the member of a set in the object that the sibling field refers to.
-fn member(reference: &Reference, (by, owner): &(Reference, String), text: &str, targets: &[Object]) -> Wanted {
-    let [list, member] = reference.path.as_slice() else { return Wanted::Met };
-    let is_owner = |target: &&Object| match by.path.first() {
-        None => target.address.name == *owner,
-        Some(field) => target.value.get(field).and_then(Value::as_str) == Some(owner),
-    };
-    let Some(target) = targets.iter().find(is_owner) else { return Wanted::Met };
-    let Some(Value::Array(items)) = target.value.get(list) else { return Wanted::Met };
-    let known: Vec<String> = items.iter().filter_map(|item| item.get(member)?.as_str().map(str::to_owned)).collect();
-    if known.iter().any(|known| known == text) {
-        return Wanted::Met;
+    /// Looks for the member of a set in the object that the sibling field refers to.
+    fn member(&self, reference: &Reference, (by, owner): &(Reference, String), text: &str) -> Wanted<'a> {
+        let [list, member] = reference.path.as_slice() else { return Wanted::Met };
+        let Some(target) = self.find(by, owner) else { return Wanted::Met };
+        let Some(Value::Array(items)) = target.value.get(list) else { return Wanted::Met };
+        let known: Vec<&str> = items.iter().filter_map(|item| item.get(member)?.as_str()).collect();
+        if known.contains(&text) {
+            return Wanted::Met;
+        }
+        Wanted::Missing { what: format!("{list} of {}", target.address), known }
     }
-    Wanted::Missing { what: format!("{list} of {}", target.address), known }
 }
 
 /// Tells whether a text is more likely a handle that the API gave than a name that a person did.
