@@ -55,7 +55,7 @@ fn plan_of_one_change_in_a_hundred(bencher: Bencher, (clients, apis, grants): (u
 #[divan::bench(sample_count = 5, sample_size = 1)]
 fn load_of_a_hundred_thousand_lines(bencher: Bencher) {
     let live = live(&large(3900, 975, 5850));
-    let tenant = scope::chosen(Registry::builtin(), &live, &Policy::default());
+    let tenant = scope::chosen(Registry::builtin(), live, &Policy::default());
     let Ok(exported) = files(Registry::builtin(), &tenant, &Options::default()) else { return };
     let lines = exported.files[0].text.lines().count();
     assert!(lines > 99_000, "{lines} lines");

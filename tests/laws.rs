@@ -173,7 +173,7 @@ proptest! {
     #[test]
     fn an_export_read_back_is_the_tenant_without_its_secrets(kinds in tenants()) {
         let live = live(&kinds);
-        let tenant = scope::chosen(Registry::builtin(), &live, &Policy::default());
+        let tenant = scope::chosen(Registry::builtin(), live.clone(), &Policy::default());
         let exported = files(Registry::builtin(), &tenant, &Options::default()).unwrap();
         let folder = project(&exported.files);
         let loaded = load(folder.path());

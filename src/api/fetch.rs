@@ -3,6 +3,8 @@
 //! Stands between `Client` and the planner: answers go in, a raw `Tenant` comes out, ids where the
 //! API has ids. A kind that may not be read is said to be unreadable, never to be empty.
 
+use std::sync::Arc;
+
 use futures_util::future::{join_all, try_join_all};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use serde_json::{Map, Value};
@@ -14,7 +16,7 @@ use crate::error::Error;
 use crate::kinds::kind::{Child, Endpoint, Field, Keys, Kind, List, Method, at};
 use crate::plan::call::encoded;
 use crate::tenant::needs::Needs;
-use crate::tenant::{Address, Object, Provenance, Tenant};
+use crate::tenant::{Address, Object, Tenant};
 
 /// A kind as it was read, or why it could not be.
 enum Found {
@@ -65,11 +67,18 @@ impl Client {
                 return Ok(kinds.iter().map(|kind| (*kind, Found::Unreadable(reason.clone()), Vec::new())).collect());
             }
         };
-        let of_kind = kinds.iter().map(|kind| {
-            let is_its = |value: &&Map<String, Value>| kind.list.as_ref().is_none_or(|list| list.holds(value));
-            let objects = values.iter().filter(is_its).map(|value| object(kind, value.clone())).collect();
-            async move { self.with_children(kind, objects, needs, after + 1).await }
-        });
+        let mut objects: Vec<Vec<Object>> = kinds.iter().map(|_| Vec::new()).collect();
+        for mut value in values {
+            let is_its = |kind: &&Kind| kind.list.as_ref().is_none_or(|list| list.holds(&value));
+            if let Some(at) = kinds.iter().position(is_its) {
+                needs.keep(kinds[at], &mut value);
+                objects[at].push(object(kinds[at], value));
+            }
+        }
+        let of_kind = kinds
+            .iter()
+            .zip(objects)
+            .map(|(kind, objects)| async move { self.with_children(kind, objects, needs, after + 1).await });
         let found = try_join_all(of_kind).await?;
         Ok(kinds.iter().zip(found).map(|(kind, (found, unread))| (*kind, found, unread)).collect())
     }
@@ -329,5 +338,5 @@ pub(crate) fn unreadable(failure: &Failure) -> Option<String> {
 /// Wraps what the API gave.
 pub(crate) fn object(kind: &Kind, value: Map<String, Value>) -> Object {
     let id = kind.id.as_ref().and_then(|id| value.get(id)).and_then(Value::as_str).map(str::to_owned);
-    Object { address: Address::of(kind, &value), id, value, provenance: Provenance::default() }
+    Object { address: Address::of(kind, &value), id, value, provenance: Arc::default() }
 }

@@ -275,7 +275,7 @@ impl<'a> Reading<'a> {
 /// Tells objects of a list apart: by their handle, or as a whole where they have none.
 fn handle(item: &Item, id: Option<&str>) -> String {
     let handle = id.and_then(|id| item.get(id)).and_then(Value::as_str).map(str::to_owned);
-    handle.unwrap_or_else(|| Value::Object(item.clone()).to_string())
+    handle.unwrap_or_else(|| serde_json::to_string(item).expect("a JSON map has text"))
 }
 
 #[cfg(test)]

@@ -308,7 +308,7 @@ fn with_lists(asked: &Asked) -> Reply {
 fn needs_of(kind_name: &str, value: &Value) -> Needs {
     let value = value.as_object().unwrap().clone();
     let address = crate::tenant::Address::of(kind(kind_name), &value);
-    let object = crate::tenant::Object { address, id: None, value, provenance: crate::tenant::Provenance::default() };
+    let object = crate::tenant::Object { address, id: None, value, provenance: std::sync::Arc::default() };
     let kinds = std::collections::BTreeMap::from([(kind_name.to_owned(), vec![object])]);
     Needs::of(&Tenant { kinds, ..Tenant::default() }, &[])
 }

@@ -15,7 +15,7 @@ use crate::plan::ledger::{Entry, Status};
 use crate::plan::{Action, Change, Consent, FORMAT_VERSION, Plan, Summary};
 use crate::tenant::names::{Meaning, Names};
 use crate::tenant::needs::Needs;
-use crate::tenant::{Address, Object, Provenance, Tenant};
+use crate::tenant::{Address, Object, Tenant};
 
 /// Applications and grants, kept as the real API keeps them: names are not unique.
 #[derive(Default)]
@@ -123,7 +123,7 @@ pub(super) fn plan(changes: Vec<Change>) -> Plan {
 fn application(name: &str, id: Option<&str>) -> Object {
     let value = Map::from_iter([("name".to_owned(), json!(name))]);
     let address = Address::new("clients", name);
-    Object { address, id: id.map(str::to_owned), value, provenance: Provenance::default() }
+    Object { address, id: id.map(str::to_owned), value, provenance: Arc::default() }
 }
 
 /// Makes calls in the simplest way; grants refer to applications by name, and a create of an

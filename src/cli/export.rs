@@ -42,7 +42,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     connected.report(context);
     connected.close()?;
     context.ui.warnings(unreadable(&live));
-    let tenant = scope::chosen(registry, &live, &session.policy);
+    let tenant = scope::chosen(registry, live, &session.policy);
     let options = Options { with_ids: args.with_ids, own_client: session.policy.own_client.clone() };
     let exported = files(registry, &tenant, &options)?;
     let folder = Files::create(&args.out)?;

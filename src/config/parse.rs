@@ -201,7 +201,7 @@ impl<'a> Parser<'a> {
         let mut value = self.members(&fields, &kind.fields, "", false, &mut part);
         self.drop_ignored(kind, &mut value, &part);
         let address = Address::of(kind, &value);
-        let object = Object { address, id, value, provenance: part.provenance };
+        let object = Object { address, id, value, provenance: Arc::new(part.provenance) };
         if !self.is_broken {
             self.problems.extend(check(kind, &object, self.strict));
         }

@@ -48,6 +48,16 @@ impl Condition {
     }
 }
 
+impl Condition {
+    /// Tells whether it looks at a field, or into it.
+    #[must_use]
+    pub fn names(&self, field: &str) -> bool {
+        let first =
+            |name: &str| name.strip_prefix('/').map(|path| unescape(path.split('/').next().unwrap_or_default()));
+        self.0.keys().any(|name| first(name).as_deref().unwrap_or(name) == field)
+    }
+}
+
 /// Finds the value of a field; a name with a leading slash is a JSON Pointer.
 #[must_use]
 pub fn value_of<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {

@@ -99,6 +99,20 @@ impl Kind {
         self.singleton || (self.keys.is_some() && self.create.is_none())
     }
 
+    /// Tells whether a field decides something about an object: which one it is, whose it is, which
+    /// fields it has, or what waits for it.
+    #[must_use]
+    pub fn is_told_by(&self, name: &str) -> bool {
+        let is_it = |other: &String| other == name;
+        let waits = self.fields.iter().filter_map(|field| field.until.as_ref()).map(|until| &until.live);
+        self.id.iter().chain(&self.own).any(is_it)
+            || self.identity.iter().flat_map(|identity| &identity.fields).any(is_it)
+            || self.keys.iter().map(|keys| &keys.field).any(is_it)
+            || self.variants.iter().map(|variants| &variants.by).any(is_it)
+            || self.system.iter().chain(waits).any(|condition| condition.names(name))
+            || self.fields.get(name).is_some_and(|field| field.hidden_without.is_some() || field.child.is_some())
+    }
+
     /// Goes through the fields that stand at endpoints of their own.
     pub fn children(&self) -> impl Iterator<Item = (&Field, &Child)> {
         self.fields.iter().filter_map(|field| Some((field, field.child.as_ref()?)))

@@ -3,6 +3,7 @@
 //! Creates and updates come after what they refer to, deletes after what refers to them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::{Action, Change};
 use serde_json::{Map, Value};
@@ -12,7 +13,7 @@ use crate::kinds::Registry;
 use crate::kinds::kind::Kind;
 use crate::tenant::index::Index;
 use crate::tenant::names::references;
-use crate::tenant::{Address, Object, Provenance, Tenant};
+use crate::tenant::{Address, Object, Tenant};
 
 /// Gives the addresses by which an object is recognised: those that its identity refers to. It goes
 /// with them when they are deleted.
@@ -138,7 +139,7 @@ pub fn without_elements(registry: &Registry, tenant: &Tenant, gone: &BTreeSet<Ad
                 let Some(Value::Array(elements)) = object.value.remove(&field.name) else { continue };
                 let stays = |element: &Value| {
                     let value = Map::from_iter([(field.name.clone(), Value::Array(vec![element.clone()]))]);
-                    let provenance = Provenance::default();
+                    let provenance = Arc::default();
                     let alone = Object { address: object.address.clone(), id: None, value, provenance };
                     targets(kind, &alone, &side).is_disjoint(gone)
                 };

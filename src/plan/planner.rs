@@ -5,6 +5,7 @@
 //! `policy` holds back, `links` checks references and puts the changes in order.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -49,6 +50,7 @@ pub fn plan(registry: &Registry, desired: &Desired, live: &Tenant, policy: &Poli
     if replaced.is_empty() || links::without_elements(registry, &planned.live, &replaced) == planned.live {
         return Ok(planned);
     }
+    drop(planned);
     plan_without(registry, desired, live, policy, &replaced)
 }
 
@@ -170,7 +172,9 @@ pub fn canonical(
             .map(|object| {
                 let mut value = form(kind, &object.value);
                 names.put_names(kind, &mut value);
-                Object { address: Address::of(kind, &value), value, ..object.clone() }
+                let Object { id, provenance, .. } = object;
+                let address = Address::of(kind, &value);
+                Object { address, id: id.clone(), value, provenance: Arc::clone(provenance) }
             })
             .collect();
         objects.sort_by(|one, other| (&one.address, &one.id).cmp(&(&other.address, &other.id)));

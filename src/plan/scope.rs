@@ -51,16 +51,15 @@ fn kinds_in_identity(kind: &Kind) -> impl Iterator<Item = &str> {
 /// Gives a live tenant with names in the place of ids, without what `--only` and `--exclude` leave
 /// out: what an export writes down.
 #[must_use]
-pub fn chosen(registry: &Registry, live: &Tenant, policy: &Policy) -> Tenant {
-    let names = Names::of(registry, live, &Tenant::default(), &[]);
+pub fn chosen(registry: &Registry, mut live: Tenant, policy: &Policy) -> Tenant {
+    let names = Names::of(registry, &live, &Tenant::default(), &[]);
     // What is ours or the API's own is told by its ids, before names stand in their place.
-    let mut live = live.clone();
     for (kind, objects) in &mut live.kinds {
         let Some(kind) = registry.get(kind) else { continue };
         objects.retain(|object| untouchable(kind, object, policy).is_none());
     }
-    let mut tenant = names.named(registry, &live);
-    let scope = Scope::new(registry, policy, [&tenant.clone(), &Tenant::default()]);
+    let mut tenant = names.named(registry, live);
+    let scope = Scope::new(registry, policy, [&tenant, &Tenant::default()]);
     for objects in tenant.kinds.values_mut() {
         objects.retain(|object| scope.holds(&object.address));
     }

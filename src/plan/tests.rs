@@ -1,5 +1,7 @@
 //! Stories about plans: a definition, a live tenant, and what the plan says.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::call::{Call, calls};
@@ -8,7 +10,7 @@ use crate::error::Problems;
 use crate::kinds::Registry;
 use crate::kinds::kind::Method;
 use crate::tenant::names::Names;
-use crate::tenant::{Address, Desired, Object, Pattern, Provenance, Tenant};
+use crate::tenant::{Address, Desired, Object, Pattern, Tenant};
 
 /// Makes a tenant of `{kind: [objects]}`; ids are taken from the fields that hold them.
 fn tenant(value: &Value) -> Tenant {
@@ -21,7 +23,7 @@ fn tenant(value: &Value) -> Tenant {
             let value: Map<String, Value> = object.as_object().unwrap().clone();
             let id = kind.id.as_ref().and_then(|id| value.get(id)).and_then(Value::as_str);
             let id = id.filter(|_| kind.name != "clientGrants" || value.contains_key("id")).map(str::to_owned);
-            Object { address: Address::of(kind, &value), id, value, provenance: Provenance::default() }
+            Object { address: Address::of(kind, &value), id, value, provenance: Arc::default() }
         });
         tenant.kinds.insert(name.clone(), objects.collect());
     }

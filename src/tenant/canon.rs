@@ -21,7 +21,7 @@ pub fn desired(kind: &Kind, value: &Map<String, Value>) -> Map<String, Value> {
 }
 
 fn members(fields: &Fields, value: &Map<String, Value>, keeps_null: bool) -> Map<String, Value> {
-    let mut canonical = Map::new();
+    let mut canonical = Map::with_capacity(value.len());
     for (name, value) in in_order(fields, value) {
         if value.is_null() && !keeps_null {
             continue;

@@ -10,6 +10,7 @@ pub mod needs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -184,8 +185,8 @@ pub struct Object {
     pub id: Option<String>,
     /// Its fields.
     pub value: Map<String, Value>,
-    /// Where it stands in the files; empty for an object of the live tenant.
-    pub provenance: Provenance,
+    /// Where it stands in the files; empty for an object of the live tenant. Clones share it.
+    pub provenance: Arc<Provenance>,
 }
 
 impl fmt::Debug for Object {

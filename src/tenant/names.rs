@@ -174,8 +174,7 @@ impl Names {
 
     /// Gives a tenant with names in the place of ids, in references and in addresses.
     #[must_use]
-    pub fn named(&self, registry: &Registry, tenant: &Tenant) -> Tenant {
-        let mut tenant = tenant.clone();
+    pub fn named(&self, registry: &Registry, mut tenant: Tenant) -> Tenant {
         for (name, objects) in &mut tenant.kinds {
             for (object, kind) in objects.iter_mut().filter_map(|object| Some((object, registry.get(name)?))) {
                 self.put_names(kind, &mut object.value);

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::{Map, Value};
+
 use super::{Object, Tenant};
 use crate::kinds::kind::{Field, Kind};
 
@@ -51,6 +53,20 @@ impl Needs {
             })
     }
 
+    /// Takes out of an object what only an export writes down: members that the API alone sets, such
+    /// as certificates, and that decide nothing.
+    pub fn keep(&self, kind: &Kind, value: &mut Map<String, Value>) {
+        if self.is_all {
+            return;
+        }
+        let is_needed =
+            |name: &String| kind.fields.find(name).is_none_or(|field| !field.read_only || kind.is_told_by(&field.name));
+        let kept: Vec<(String, Value)> =
+            std::mem::take(value).into_iter().filter(|(name, _)| is_needed(name)).collect();
+        // A map that is made of a list has room for no more; one that was parsed for up to twice as much.
+        *value = kept.into_iter().collect();
+    }
+
     /// Tells whether the object of a fixed name is needed: where the names can be neither made nor
     /// deleted, only those of definitions are.
     #[must_use]
@@ -68,5 +84,45 @@ impl Needs {
     #[must_use]
     pub fn is_strict(&self) -> bool {
         !self.is_all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value, json};
+
+    use super::Needs;
+    use crate::kinds::Registry;
+
+    #[test]
+    fn what_the_api_alone_sets_is_kept_where_it_decides_something_or_for_an_export() {
+        let declared = json!([{
+            "kind": "things", "about": "", "id": "id", "own": "owner", "identity": [{ "fields": ["name"] }],
+            "system": [{ "/flags/system": true }],
+            "fields": {
+                "id": { "type": "string", "read_only": true },
+                "name": { "type": "string", "read_only": true },
+                "owner": { "type": "string", "read_only": true },
+                "flags": { "type": "object", "read_only": true },
+                "status": { "type": "string", "read_only": true },
+                "certificates": { "type": "list", "read_only": true },
+                "primary": { "type": "boolean", "until": { "live": { "status": "ready" }, "because": "" } },
+                "hidden": { "type": "string", "read_only": true, "hidden_without": "read:hidden" },
+            },
+        }]);
+        let registry = Registry::parse(&declared.to_string()).unwrap();
+        let kind = registry.get("things").unwrap();
+        let names = ["id", "name", "owner", "flags", "status", "certificates", "primary", "hidden", "unknown"];
+        let object: Map<String, Value> = names.iter().map(|name| ((*name).to_owned(), Value::from(1))).collect();
+        let kept = |needs: &Needs| {
+            let mut object = object.clone();
+            needs.keep(kind, &mut object);
+            object.keys().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(kept(&Needs::everything()), names);
+        assert_eq!(
+            kept(&Needs::default()),
+            names.into_iter().filter(|name| *name != "certificates").collect::<Vec<_>>()
+        );
     }
 }

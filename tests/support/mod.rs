@@ -9,6 +9,7 @@ pub(crate) mod samples;
 pub(crate) mod served;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use tenantctl::api::auth::Credentials;
@@ -24,7 +25,7 @@ use tenantctl::plan::{self, Change, Planned, Policy, plan, scope};
 use tenantctl::sandbox::{self, Options, Sandbox};
 use tenantctl::secret::Secrets;
 use tenantctl::tenant::needs::Needs;
-use tenantctl::tenant::{Address, Desired, Object, Provenance, Tenant};
+use tenantctl::tenant::{Address, Desired, Object, Tenant};
 use tokio::sync::watch;
 
 use proxy::Proxy;
@@ -90,7 +91,7 @@ impl World {
         let all: Vec<_> = registry.iter().collect();
         let live = self.client.fetch(&all, &Needs::everything()).await.unwrap();
         let options = export::Options { with_ids, own_client: self.policy.own_client.clone() };
-        export::files(registry, &scope::chosen(registry, &live, &self.policy), &options).unwrap().files
+        export::files(registry, &scope::chosen(registry, live, &self.policy), &options).unwrap().files
     }
 
     /// Carries a plan out, to the last change.
@@ -178,7 +179,7 @@ pub(crate) fn definitions(kinds: &BTreeMap<&str, Vec<Map<String, Value>>>) -> De
             address: Address::of(kind, value),
             id: None,
             value: value.clone(),
-            provenance: Provenance::default(),
+            provenance: Arc::default(),
         });
         tenant.kinds.insert((*name).to_owned(), objects.collect());
     }

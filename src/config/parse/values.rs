@@ -25,7 +25,7 @@ impl Parser<'_> {
         is_secret: bool,
         part: &mut Part<'_>,
     ) -> Map<String, Value> {
-        let mut members = Map::new();
+        let mut members = Map::with_capacity(entries.len());
         let mut seen: HashMap<String, &Entry> = HashMap::new();
         for entry in entries {
             let field = fields.find(&entry.key);
@@ -133,7 +133,7 @@ impl Parser<'_> {
         is_secret: bool,
         part: &mut Part<'_>,
     ) -> Map<String, Value> {
-        let mut members = Map::new();
+        let mut members = Map::with_capacity(entries.len());
         for entry in entries {
             if self.substituted.is_secret(&entry.span) {
                 part.provenance.sensitive.insert(pointer.to_owned());

@@ -1,10 +1,12 @@
 //! Exports of small tenants, compared with the whole text of the file and read back by another reader.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::{Exported, Options, files};
 use crate::kinds::Registry;
-use crate::tenant::{Address, Object, Provenance, Tenant};
+use crate::tenant::{Address, Object, Tenant};
 
 /// Makes a tenant of values, as if read from the API with names in place.
 fn tenant(kinds: &Value) -> Tenant {
@@ -16,7 +18,7 @@ fn tenant(kinds: &Value) -> Tenant {
         let object = |value: Value| {
             let Value::Object(value) = value else { panic!("an object") };
             let id = kind.id.as_ref().and_then(|id| value.get(id)).and_then(Value::as_str).map(str::to_owned);
-            Object { address: Address::of(kind, &value), id, value, provenance: Provenance::default() }
+            Object { address: Address::of(kind, &value), id, value, provenance: Arc::default() }
         };
         tenant.kinds.insert(name.clone(), values.into_iter().map(object).collect());
     }
@@ -91,7 +93,7 @@ fn secret_elements_are_not_written() {
     let value = json!({"name": "a", "keys": ["do-not-tell"], "tokens": {"x": "do-not-tell"}});
     let Value::Object(value) = value else { panic!("an object") };
     let address = Address::new("things", "a");
-    let object = Object { address, id: None, value, provenance: Provenance::default() };
+    let object = Object { address, id: None, value, provenance: Arc::default() };
     let tenant = Tenant { kinds: [("things".to_owned(), vec![object])].into(), ..Tenant::default() };
     let exported = files(&registry, &tenant, &Options::default()).unwrap();
     assert!(exported.files[0].text.contains("name: a"), "{exported:?}");

@@ -1,11 +1,13 @@
 //! Checks of single objects against a small kind made for the purpose.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{check, label};
 use crate::error::Severity;
 use crate::kinds::Registry;
-use crate::tenant::{Address, Object, Provenance};
+use crate::tenant::{Address, Object};
 
 const KIND: &str = r#"[{ "kind": "things", "about": "Things.", "identity": [{ "fields": ["name"] }], "id": "id",
   "rules": [
@@ -31,7 +33,7 @@ fn problems(value: &Value, change: impl FnOnce(&mut Object)) -> Vec<String> {
     let kind = registry.get("things").unwrap();
     let value = value.as_object().unwrap().clone();
     let address = Address::of(kind, &value);
-    let mut object = Object { address, id: None, value, provenance: Provenance::default() };
+    let mut object = Object { address, id: None, value, provenance: Arc::default() };
     change(&mut object);
     let shown = |problem: crate::error::Problem| {
         let mark = if problem.severity == Severity::Warning { "warning: " } else { "" };
@@ -110,7 +112,7 @@ fn a_valid_object_has_no_problems() {
 fn what_a_secret_keyword_went_into_is_not_quoted() {
     let value = json!({"name": "A", "owner": "x", "host": "hunter22 hunter22"});
     let found = problems(&value, |object| {
-        object.provenance.sensitive.insert("/host".to_owned());
+        Arc::make_mut(&mut object.provenance).sensitive.insert("/host".to_owned());
     });
     assert_eq!(found, ["things/A: `host` must be a host name, such as `login.example.com`, not (sensitive)"]);
 }
