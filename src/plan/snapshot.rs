@@ -4,6 +4,7 @@
 //! knows what it therefore can't restore.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -15,7 +16,7 @@ use crate::error::Error;
 use crate::kinds::Registry;
 use crate::kinds::kind::{Field, Fields, Kind, Type};
 use crate::secret::Secrets;
-use crate::tenant::{Address, Desired, Object, Pattern, Provenance, Tenant};
+use crate::tenant::{Address, Desired, Object, Pattern, Tenant};
 use crate::text::{escape, hex, unescape};
 
 /// Version of the snapshot's JSON form.
@@ -129,7 +130,7 @@ impl Snapshot {
                 address: Address::of(kind, value),
                 id: before.id.clone(),
                 value: value.clone(),
-                provenance: Provenance::default(),
+                provenance: Arc::default(),
             }));
         }
         let digest = hex(&Sha256::digest(self.text().as_bytes()));
