@@ -36,19 +36,22 @@ pub struct Failure {
     /// Why, outermost first.
     pub causes: Vec<String>,
     /// What to do.
-    pub hint: Option<String>,
+    pub hint: Option<Box<str>>,
+    /// How the API names the request, for its own people.
+    pub request_id: Option<Box<str>>,
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.call, self.message)
+        write!(f, "{}: {}", self.call, self.message)?;
+        self.request_id.iter().try_for_each(|id| write!(f, " (request {id})"))
     }
 }
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         let error = Self::new(failure.to_string());
-        Self { causes: failure.causes, hint: failure.hint, ..error }
+        Self { causes: failure.causes, hint: failure.hint.map(String::from), ..error }
     }
 }
 
@@ -64,6 +67,7 @@ impl Failure {
             message: message.into(),
             causes: Vec::new(),
             hint: None,
+            request_id: None,
         }
     }
 
@@ -77,7 +81,7 @@ impl Failure {
     /// Says what to do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(hint.into().into());
         self
     }
 
@@ -95,7 +99,7 @@ impl Failure {
             status: Some(status),
             ..Self::new(call, cause_of(status), format!("the API answered {status}{code}: {message}"))
         };
-        let hint = hint(status, &said);
+        let hint = hint(status, &said).map(String::into_boxed_str);
         Self { code: said.code.map(String::into_boxed_str), hint, ..failure }
     }
 
@@ -105,7 +109,7 @@ impl Failure {
         let mut failure = Self::answered(TOKEN, status, body);
         if let Body::Json(body) = body {
             failure.message = failure.message.replacen("the API", "the tenant", 1);
-            failure.hint = token_hint(status, &said(body), domain, audience).or(failure.hint);
+            failure.hint = token_hint(status, &said(body), domain, audience).map(Into::into).or(failure.hint);
         }
         failure
     }
@@ -253,7 +257,9 @@ mod tests {
             &body(&json!({"statusCode": 400, "error": "Bad Request", "errorCode": "invalid_body", "message": "no"})),
         );
         assert_eq!(failure.to_string(), "PATCH /clients/abc: the API answered 400 (invalid_body): no");
-        assert_eq!((failure.cause, failure.hint), (Cause::Refused, None));
+        assert_eq!((failure.cause, &failure.hint), (Cause::Refused, &None));
+        let named = Failure { request_id: Some("8f1c".into()), ..failure };
+        assert_eq!(named.to_string(), "PATCH /clients/abc: the API answered 400 (invalid_body): no (request 8f1c)");
     }
 
     #[test]

@@ -4,14 +4,17 @@
 //! declarations and calls, but no plan, file or environment.
 //!
 //! ```text
-//!   Client -> auth (token) -> wire (pace, again) -> transport (one exchange)
-//!   fetch  -> paging                                 failure (what it says)
+//!   Client -> auth (token) -> wire (in its turn, again) -> transport (one exchange)
+//!   fetch  -> paging          budgets, pace                 failure (what it says)
 //! ```
 
 pub mod auth;
+pub mod budget;
+pub mod budgets;
 pub mod clock;
 pub mod failure;
 mod fetch;
+mod flow;
 pub mod pace;
 mod page;
 pub mod paging;
@@ -33,16 +36,13 @@ use crate::secret::Secrets;
 use auth::{Credentials, Proof, Token};
 use clock::Clock;
 use failure::{Body, Cause, Failure, TOKEN};
-use pace::Repeat;
+use pace::{Pacing, Repeat};
 use transport::Content;
 use wire::{Answered, Request, Wire};
 
 pub(crate) use fetch::unreadable;
 pub use tls::Roots;
 pub use wire::Stats;
-
-/// How many requests are in flight at most, unless told otherwise.
-pub const PARALLELISM: usize = 8;
 
 /// Where the tenant is, and how to sign in.
 #[derive(Debug, Clone)]
@@ -59,8 +59,8 @@ pub struct Connection {
     pub roots: Vec<Roots>,
     /// Where secrets are learned.
     pub secrets: Secrets,
-    /// How many requests are in flight at most.
-    pub parallelism: usize,
+    /// How fast requests may go out.
+    pub pacing: Pacing,
     /// The clock to wait by.
     pub clock: Clock,
 }
@@ -72,6 +72,8 @@ pub struct Answer {
     pub status: u16,
     /// The body, if there is one. It may hold secrets; Debug does not show it.
     pub body: Option<Value>,
+    /// How the API names the request, for its own people.
+    pub request_id: Option<Box<str>>,
 }
 
 impl std::fmt::Debug for Answer {
@@ -114,11 +116,11 @@ impl Client {
     /// # Errors
     /// Credentials that can't be used or that the tenant refuses, or a tenant that can't be reached.
     pub async fn connect(connection: Connection) -> Result<Self, Error> {
-        let Connection { base_url, domain, audience, credentials, roots, secrets, parallelism, clock } = connection;
+        let Connection { base_url, domain, audience, credentials, roots, secrets, pacing, clock } = connection;
         credentials.teach(&secrets);
         let http = tls::http(&roots, base_url.starts_with("http://"))?;
         let client = Self(Arc::new(Shared {
-            wire: Wire::new(http, &base_url, secrets.clone(), clock, parallelism),
+            wire: Wire::new(http, &base_url, secrets.clone(), clock, pacing),
             audience: audience.unwrap_or_else(|| format!("https://{domain}/api/v2/")),
             domain,
             own: credentials.client_id(),
@@ -166,7 +168,8 @@ impl Client {
         self.send_after(call, self.rounds(), &|| ()).await
     }
 
-    /// Makes a call after a chain of others; `sent` is called each time that it goes out.
+    /// Makes a call after a chain of others; `sent` is called whenever a request really goes out, once
+    /// for each attempt.
     pub(crate) async fn send_after(
         &self,
         call: &Call,
@@ -191,12 +194,12 @@ impl Client {
             bucket: call.bucket.as_deref().unwrap_or_default(),
             after,
         };
-        let Answered { status, body } = self.signed(request).await?;
+        let Answered { status, body, request_id } = self.signed(request).await?;
         let body = match body {
             Body::Json(body) => Some(body),
             Body::Empty | Body::Text(_) => None,
         };
-        Ok(Answer { status, body })
+        Ok(Answer { status, body, request_id })
     }
 
     /// Reads something.
@@ -230,7 +233,7 @@ impl Client {
             match answered.status {
                 200..300 => return Ok(answered),
                 401 if may_renew => refused = Some(token),
-                status => return Err(self.0.wire.hide(Failure::answered(request.call, status, &answered.body))),
+                _ => return Err(self.0.wire.hide(answered.failure(request.call))),
             }
         }
     }
@@ -270,21 +273,22 @@ impl Client {
             content: &content,
             bearer: None,
             repeat: Repeat::Always,
-            bucket: "oauth/token",
+            bucket: budgets::TOKENS,
             after: 0,
         };
-        let Answered { status, body } = wire.send(&request).await?;
+        let Answered { status, body, request_id } = wire.send(&request).await?;
         if let (200, Body::Json(answer)) = (status, &body)
             && let Some(token) = Token::read(answer, wire.clock.now())
         {
             secrets.learn(token.text.expose_secret());
             return Ok(token);
         }
-        Err(wire.hide(match status {
+        let failure = match status {
             200..300 => Failure::new(TOKEN, Cause::Refused, "the answer holds no access token")
                 .hint("this does not look like an Auth0 tenant: check the tenant's domain"),
             _ => Failure::token(status, &body, domain, audience),
-        }))
+        };
+        Err(wire.hide(Failure { request_id, ..failure }))
     }
 
     pub(crate) fn rounds(&self) -> usize {
@@ -300,6 +304,8 @@ impl Client {
     }
 }
 
+#[cfg(test)]
+mod budget_tests;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! When a request is sent, sent again, or given up: decisions as pure functions of what is known.
+//! What becomes of a request that came back: decisions as pure functions of what is known.
 //!
-//! Knows no clock and no network: time is passed in, chance too. [`Budget`] holds back requests that
+//! Knows no clock and no network: time is passed in, chance too. `budgets` holds back requests that
 //! the API would refuse; [`next`] decides about a request that came back.
 //!
 //! ```text
-//!   Budget::admit -> send -> Budget::learn -> next -> done | wait and send again | give up
+//!   Budgets::admit -> send -> Budgets::answered -> next -> done | wait and send again | give up
 //! ```
 
 use std::time::Duration;
@@ -12,16 +12,53 @@ use std::time::Duration;
 /// Most attempts at one request, the first included. Refusals by a limit don't count: they had no
 /// effect, and the waiting has a bound of its own.
 pub const MOST_ATTEMPTS: u32 = 5;
-/// Most waiting for one request.
-pub const MOST_WAITING: Duration = Duration::from_secs(60);
 
-/// How long the others wait for the answer of a request that went alone.
-const PROBE: Duration = Duration::from_secs(1);
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
-/// The time between requests after the first refusal by a limit that does not say how large it is.
-const FIRST_GAP: Duration = Duration::from_millis(200);
-const LONGEST_GAP: Duration = Duration::from_secs(5);
+
+/// How fast requests may go out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pacing {
+    /// The part of each rate limit that is used at most: above 0, and 1 at most.
+    pub rate_share: f64,
+    /// Most requests a second to the Management API.
+    pub max_rps: Option<f64>,
+    /// Most requests in flight.
+    pub parallelism: usize,
+    /// Most waiting: of one request to be sent again, and of a queue in which nothing moves.
+    pub max_wait: Duration,
+}
+
+impl Default for Pacing {
+    fn default() -> Self {
+        Self { rate_share: 1.0, max_rps: None, parallelism: 16, max_wait: Duration::from_secs(120) }
+    }
+}
+
+impl Pacing {
+    /// The names of its members, in project files, and with dashes as flags.
+    pub const NAMES: [&str; 4] = ["rate_share", "max_rps", "parallelism", "max_wait"];
+
+    /// Sets a member.
+    ///
+    /// # Errors
+    /// Says what the member must be.
+    pub fn set(&mut self, name: &str, number: f64) -> Result<(), &'static str> {
+        let is_whole = |most: f64| number.fract() == 0.0 && number >= 1.0 && number <= most;
+        match name {
+            "rate_share" if number > 0.0 && number <= 1.0 => self.rate_share = number,
+            "rate_share" => return Err("a number above 0, and 1 at most"),
+            "max_rps" if number > 0.0 && number <= 1e6 => self.max_rps = Some(number),
+            "max_rps" => return Err("a number above 0"),
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is from 1 to 1000")]
+            "parallelism" if is_whole(1e3) => self.parallelism = number as usize,
+            "parallelism" => return Err("a whole number from 1 to 1000"),
+            _ if is_whole(86_400.0) => self.max_wait = Duration::from_secs_f64(number),
+            _ => return Err("a whole number of seconds, from 1 to 86400"),
+        }
+        Ok(())
+    }
+}
 
 /// What an answer's headers say about limits (auth-and-limits.md of the API facts, section 4).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,27 +67,43 @@ pub struct Limits {
     pub limit: Option<u64>,
     /// `x-ratelimit-remaining`: how many are left.
     pub remaining: Option<u64>,
-    /// How long until one more fits, from `x-ratelimit-reset`.
-    pub reset_in: Option<Duration>,
+    /// `x-ratelimit-reset`: the second of the server's clock from which one more fits.
+    pub reset: Option<Duration>,
     /// How long to wait, from `retry-after-ms` or `retry-after`.
     pub retry_after: Option<Duration>,
+    /// `date`: the server's clock, in whole seconds.
+    pub date: Option<Duration>,
 }
 
 impl Limits {
-    /// Reads the headers. `clock` is our time since 1970; the answer's own `date` is used in its
-    /// place where there is one, so that a clock that goes wrong does not make us wait for ever.
+    /// Reads the headers. `clock` is our time since 1970, for an answer that names a time and has no
+    /// `date`.
     pub fn read<'a>(header: impl Fn(&str) -> Option<&'a str>, clock: Duration) -> Self {
         let number = |name: &str| header(name).and_then(|text| text.trim().parse::<u64>().ok());
-        let now = header("date").and_then(date).unwrap_or(clock);
+        let now = header("date").and_then(date);
         let seconds = |text: &str| text.trim().parse::<f64>().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
         Self {
             limit: number("x-ratelimit-limit"),
             remaining: number("x-ratelimit-remaining"),
-            reset_in: number("x-ratelimit-reset").map(|at| Duration::from_secs(at).saturating_sub(now)),
+            reset: number("x-ratelimit-reset").map(Duration::from_secs),
             retry_after: number("retry-after-ms").map(Duration::from_millis).or_else(|| {
                 let text = header("retry-after")?;
-                seconds(text).or_else(|| date(text).map(|at| at.saturating_sub(now)))
+                seconds(text).or_else(|| date(text).map(|at| at.saturating_sub(now.unwrap_or(clock))))
             }),
+            date: now,
+        }
+    }
+
+    /// Gives the time that a refused request has to wait, at a time of the server's clock. A
+    /// `retry-after` that only rounds the time until the reset up to whole seconds is not waited for.
+    #[must_use]
+    pub fn wait(&self, now: Duration) -> Option<Duration> {
+        let reset_in = self.reset.map(|reset| reset.saturating_sub(now));
+        let is_rounded =
+            |told: Duration, exact| told.checked_sub(exact).is_some_and(|more| more <= Duration::from_secs(1));
+        match (self.retry_after, reset_in) {
+            (Some(told), Some(exact)) if is_rounded(told, exact) => Some(exact),
+            (told, exact) => told.or(exact),
         }
     }
 }
@@ -89,10 +142,14 @@ pub struct Attempt {
     pub ended: Ended,
     /// What the answer's headers say.
     pub limits: Limits,
+    /// The time by the server's clock.
+    pub now: Duration,
     /// Which attempt it was, from 1.
     pub number: u32,
     /// How long this request has waited so far.
     pub waited: Duration,
+    /// How long it may wait in all.
+    pub max_wait: Duration,
     /// What may be repeated.
     pub repeat: Repeat,
     /// A random number from 0 to 1.
@@ -126,7 +183,7 @@ pub fn next(attempt: &Attempt) -> Next {
         return Next::GiveUp(format!("gave up after {} attempts", attempt.number));
     }
     let told = match attempt.ended {
-        Ended::Answered(429) => attempt.limits.retry_after.or(attempt.limits.reset_in),
+        Ended::Answered(429) => attempt.limits.wait(attempt.now),
         Ended::Answered(_) => attempt.limits.retry_after,
         Ended::Garbled | Ended::Unsent | Ended::Lost => None,
     };
@@ -135,13 +192,13 @@ pub fn next(attempt: &Attempt) -> Next {
         Some(told) => told.saturating_add(FIRST_BACKOFF.mul_f64(attempt.jitter.clamp(0.0, 1.0))),
         None => backoff(attempt.number, attempt.jitter),
     };
-    if attempt.waited.saturating_add(wait) <= MOST_WAITING {
+    if attempt.waited.saturating_add(wait) <= attempt.max_wait {
         return Next::Wait(wait);
     }
     Next::GiveUp(format!(
         "the API asks to wait {} more, and tenantctl waits {} at most for one request",
         words(wait),
-        words(MOST_WAITING)
+        words(attempt.max_wait)
     ))
 }
 
@@ -163,83 +220,11 @@ pub fn words(time: Duration) -> String {
     }
 }
 
-/// What is left of a rate limit, as far as the answers told us.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Budget {
-    left: Option<u64>,
-    opens: Duration,
-    /// The time between requests, where refusals are all that the API tells of its limit: it grows
-    /// with each, and shrinks slowly with what is taken.
-    gap: Duration,
-    /// When the gap after the last request ends.
-    next: Duration,
-}
-
-impl Budget {
-    /// Takes one request out of the budget, or tells how long none is left.
-    ///
-    /// After the reset one request goes alone: `x-ratelimit-reset` is the time at which one more
-    /// fits, not that of a full bucket (auth-and-limits.md of the API facts, section 4); its answer
-    /// tells about the rest.
-    ///
-    /// # Errors
-    /// Gives the time to wait before asking again.
-    pub fn admit(&mut self, now: Duration) -> Result<(), Duration> {
-        if self.left != Some(0) && now < self.next {
-            return Err(self.next.saturating_sub(now));
-        }
-        self.take(now)?;
-        self.next = now + self.gap;
-        Ok(())
-    }
-
-    fn take(&mut self, now: Duration) -> Result<(), Duration> {
-        match self.left {
-            None => Ok(()),
-            Some(0) if now < self.opens => Err(self.opens.saturating_sub(now)),
-            Some(0) => {
-                // The probe is on its way; the others look again when it should be back.
-                self.opens = now + PROBE;
-                Ok(())
-            }
-            Some(left) => {
-                self.left = Some(left - 1);
-                Ok(())
-            }
-        }
-    }
-
-    /// Learns from an answer; `in_flight` requests besides it are not counted in it yet.
-    pub fn learn(&mut self, status: u16, limits: Limits, in_flight: u64, now: Duration) {
-        let wait = limits.retry_after.filter(|_| status == 429).or(limits.reset_in);
-        let left = match (status, limits.remaining) {
-            (429, remaining) => {
-                // What was sent before the refusal was known is refused with it, and says no more.
-                if remaining.is_none() && now >= self.opens {
-                    self.gap = (self.gap * 3 / 2).clamp(FIRST_GAP, LONGEST_GAP);
-                }
-                0
-            }
-            (_, Some(remaining)) => remaining.saturating_sub(in_flight),
-            // An endpoint without a limit of its own: what it answers is no probe of another's.
-            (_, None) => {
-                self.gap = self.gap * 99 / 100;
-                self.left = self.left.filter(|left| *left > 0);
-                return;
-            }
-        };
-        self.left = Some(left);
-        if left == 0 {
-            self.opens = now.saturating_add(wait.unwrap_or(PROBE));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{Attempt, Budget, Ended, Limits, MOST_WAITING, Next, Repeat, next};
+    use super::{Attempt, Ended, Limits, Next, Pacing, Repeat, next};
 
     const NOW: Duration = Duration::from_secs(1_700_000_000);
 
@@ -248,7 +233,10 @@ mod tests {
     }
 
     fn attempt(ended: Ended, repeat: Repeat, limits: Limits) -> Attempt {
-        Attempt { ended, limits, number: 1, waited: Duration::ZERO, repeat, jitter: 0.0 }
+        let max_wait = Pacing::default().max_wait;
+        // As the server that says `date` in the tests below, or as ours.
+        let now = limits.date.unwrap_or(NOW);
+        Attempt { ended, limits, now, number: 1, waited: Duration::ZERO, max_wait, repeat, jitter: 0.0 }
     }
 
     #[test]
@@ -278,9 +266,11 @@ mod tests {
 
     #[test]
     fn the_wait_is_what_the_headers_say() {
-        let cases: [(&[(&str, &'static str)], u64); 6] = [
+        let cases: [(&[(&str, &'static str)], u64); 8] = [
             (&[("retry-after-ms", "1500"), ("retry-after", "9")], 1500),
             (&[("retry-after", "9"), ("x-ratelimit-reset", "1700000030")], 9000),
+            (&[("retry-after", "31"), ("x-ratelimit-reset", "1700000030")], 30_000),
+            (&[("retry-after", "60"), ("x-ratelimit-reset", "1700000030")], 60_000),
             (&[("retry-after", "Tue, 14 Nov 2023 22:13:25 GMT")], 5000),
             (&[("x-ratelimit-reset", "1700000030")], 30_000),
             (&[("x-ratelimit-reset", "1700000030"), ("date", "Tue, 14 Nov 2023 22:13:40 GMT")], 10_000),
@@ -299,13 +289,11 @@ mod tests {
         for header in ["retry-after", "retry-after-ms", "x-ratelimit-reset"] {
             let most = limits(&[(header, "18446744073709549568")]);
             assert!(matches!(next(&attempt(Ended::Answered(429), Repeat::Always, most)), Next::GiveUp(_)), "{header}");
-            let mut budget = Budget::default();
-            budget.learn(429, most, 0, NOW);
-            assert!(budget.admit(NOW).unwrap_err() > MOST_WAITING, "{header}");
         }
         let fifth = Attempt { number: 5, ..attempt(Ended::Lost, Repeat::Always, Limits::default()) };
         assert!(matches!(next(&fifth), Next::GiveUp(why) if why.contains("5 attempts")));
-        let tired = Attempt { waited: MOST_WAITING, ..attempt(Ended::Lost, Repeat::Always, Limits::default()) };
+        let tired =
+            Attempt { waited: Pacing::default().max_wait, ..attempt(Ended::Lost, Repeat::Always, Limits::default()) };
         assert!(matches!(next(&tired), Next::GiveUp(_)));
         let patient =
             Attempt { number: 20, ..attempt(Ended::Answered(429), Repeat::Always, limits(&[("retry-after", "1")])) };
@@ -320,38 +308,5 @@ mod tests {
         assert_eq!(at(1, 1.0), Next::Wait(Duration::from_millis(500)));
         assert_eq!(at(3, 1.0), Next::Wait(Duration::from_secs(2)));
         assert_eq!(at(3, 0.0), Next::Wait(Duration::from_secs(1)));
-    }
-
-    #[test]
-    fn an_empty_budget_holds_requests_back_until_the_reset() {
-        let mut budget = Budget::default();
-        assert_eq!(budget.admit(NOW), Ok(()), "nothing is known yet");
-        budget.learn(200, limits(&[("x-ratelimit-remaining", "2")]), 1, NOW);
-        assert_eq!(budget.admit(NOW), Ok(()), "one is left, the other is in flight");
-        budget.learn(200, limits(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1700000003")]), 0, NOW);
-        assert_eq!(budget.admit(NOW), Err(Duration::from_secs(3)));
-        let later = NOW + Duration::from_secs(3);
-        assert_eq!(budget.admit(later), Ok(()), "one goes alone");
-        assert!(budget.admit(later).is_err(), "the others wait for its answer");
-        budget.learn(200, limits(&[("x-ratelimit-remaining", "5")]), 0, later);
-        assert_eq!(budget.admit(later), Ok(()));
-    }
-
-    #[test]
-    fn a_limit_that_only_refuses_slows_requests_down_and_lets_them_speed_up_slowly() {
-        let mut budget = Budget::default();
-        let refusal = limits(&[("retry-after", "1")]);
-        budget.learn(429, refusal, 0, NOW);
-        budget.learn(429, refusal, 0, NOW);
-        let open = NOW + Duration::from_secs(1);
-        assert_eq!(budget.admit(open), Ok(()));
-        budget.learn(200, Limits::default(), 0, open);
-        let wait = budget.admit(open).unwrap_err();
-        assert_eq!(wait, Duration::from_millis(200), "refusals at one time count once");
-        assert_eq!(budget.admit(open + wait), Ok(()));
-        let shorter = budget.admit(open + wait).unwrap_err();
-        assert!(shorter < wait, "{shorter:?}");
-        budget.learn(429, Limits::default(), 0, open + wait);
-        assert!(budget.admit(open + wait).unwrap_err() >= Duration::from_secs(1), "nothing was said, so a second");
     }
 }

@@ -117,7 +117,7 @@ impl Server {
             credentials: Credentials::ClientSecret { client_id: "me".to_owned(), client_secret: "s3cret-word".into() },
             roots: Vec::new(),
             secrets: Secrets::default(),
-            parallelism: super::PARALLELISM,
+            pacing: super::pace::Pacing::default(),
             clock,
         }
     }

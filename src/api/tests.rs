@@ -387,3 +387,58 @@ async fn a_fixed_name_that_the_tenant_does_not_know_is_told_by_an_export() {
     let needs = needs_of("triggers", &json!({"trigger_id": "mcp-tool", "bindings": []}));
     assert!(client.fetch(&[kind("triggers")], &needs).await.is_err());
 }
+
+#[tokio::test]
+async fn until_the_first_answer_two_requests_are_in_flight() {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    let (now, most) = (AtomicUsize::new(0), std::sync::Arc::new(AtomicUsize::new(0)));
+    let seen = most.clone();
+    let server = Server::start(move |number, asked| {
+        let in_flight = now.fetch_add(1, SeqCst) + 1;
+        if number <= 3 {
+            // Time for others to come, if they are let.
+            std::thread::sleep(Duration::from_millis(50));
+            seen.fetch_max(in_flight, SeqCst);
+        }
+        now.fetch_sub(1, SeqCst);
+        tenant(1, asked)
+    });
+    server.client().await.fetch(&kinds(), &Needs::default()).await.unwrap();
+    assert_eq!((most.load(SeqCst), server.asked().len()), (2, 5));
+}
+
+#[tokio::test]
+async fn a_refusal_tells_how_the_api_names_the_request() {
+    let refusal = json!({"statusCode": 400, "message": "no"});
+    let cases = [
+        (vec![("cf-ray", "7d"), ("x-request-id", "8f1c")], " (request 8f1c)"),
+        (vec![("cf-ray", "7d")], " (request 7d)"),
+        (vec![("x-request-id", "s3cret-word")], " (request (sensitive))"),
+        (vec![], ""),
+    ];
+    for (headers, end) in cases {
+        let (given, body) = (headers.clone(), refusal.clone());
+        let server = Server::start(move |_, _| {
+            let headers = given.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+            Reply::With(400, headers, body.clone())
+        });
+        let failure = server.client().await.send(&call(Method::Post, "/clients")).await.unwrap_err();
+        assert_eq!(failure.to_string(), format!("POST /clients: the API answered 400: no{end}"));
+    }
+    let server = Server::start(|_, _| Reply::With(201, vec![("x-request-id", "8f1c".to_owned())], json!({})));
+    let answer = server.client().await.send(&call(Method::Post, "/clients")).await.unwrap();
+    assert_eq!(answer.request_id.as_deref(), Some("8f1c"));
+}
+
+#[tokio::test]
+async fn it_is_told_when_a_request_really_goes_out() {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    let server = Server::start(|number, _| Reply::Json(if number == 2 { 429 } else { 201 }, json!({})));
+    let client = server.client().await;
+    let sent = AtomicUsize::new(0);
+    let tell = || {
+        assert_eq!(server.asked().len(), sent.fetch_add(1, SeqCst), "it is told before the server is asked");
+    };
+    client.send_told(&call(Method::Post, "/clients"), 0, &tell).await.unwrap();
+    assert_eq!((sent.load(SeqCst), server.asked().len()), (2, 2));
+}

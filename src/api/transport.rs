@@ -14,6 +14,8 @@ use crate::kinds::kind::Method;
 
 /// The largest answer that is read, in bytes: a page of 100 objects is far smaller.
 const LARGEST: usize = 64 << 20;
+/// The headers by which a server, or what stands before it, names a request; the first counts.
+const REQUEST_ID: [&str; 4] = ["x-request-id", "x-auth0-requestid", "x-correlation-id", "cf-ray"];
 
 /// What is sent in a body.
 #[derive(Debug)]
@@ -38,7 +40,7 @@ pub(super) struct Outgoing<'a> {
 /// How an exchange ended.
 pub(super) enum Exchange {
     /// An answer came.
-    Answer { status: u16, limits: Limits, body: Body },
+    Answer { status: u16, limits: Limits, request_id: Option<Box<str>>, body: Body },
     /// None came; whether sending it again could help.
     None { ended: Ended, failure: Failure, may_help: bool },
 }
@@ -76,8 +78,9 @@ pub(super) async fn exchange(http: &reqwest::Client, call: &str, request: Outgoi
 
 async fn read(call: &str, mut answer: reqwest::Response, now: Duration) -> Exchange {
     let status = answer.status().as_u16();
-    let headers = answer.headers();
-    let limits = Limits::read(|name| headers.get(name).and_then(|value| value.to_str().ok()), now);
+    let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
+    let limits = Limits::read(header, now);
+    let request_id = REQUEST_ID.iter().find_map(|name| header(name)).map(Box::from);
     let mut bytes = Vec::new();
     loop {
         match answer.chunk().await {
@@ -88,7 +91,7 @@ async fn read(call: &str, mut answer: reqwest::Response, now: Duration) -> Excha
             Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
             Ok(None) => break,
             // The status alone tells that it was refused.
-            Err(_) if status >= 400 => return Exchange::Answer { status, limits, body: Body::Empty },
+            Err(_) if status >= 400 => return Exchange::Answer { status, limits, request_id, body: Body::Empty },
             Err(error) => {
                 let failure = Failure::new(call, Cause::Unknown, "the answer broke off").because(chain(&error));
                 return Exchange::None { ended: Ended::Lost, failure, may_help: true };
@@ -100,7 +103,7 @@ async fn read(call: &str, mut answer: reqwest::Response, now: Duration) -> Excha
         Err(_) if bytes.trim_ascii().is_empty() => Body::Empty,
         Err(_) => Body::Text(String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned()),
     };
-    Exchange::Answer { status, limits, body }
+    Exchange::Answer { status, limits, request_id, body }
 }
 
 fn unanswered(call: &str, url: &str, error: &reqwest::Error) -> Exchange {

@@ -216,12 +216,12 @@ impl<'a> Work<'a> {
             let live = self.client.read_one(get, id, after).await?;
             if canon::live(self.kind, &live).get(field) == Some(value) {
                 self.is_unknown = false;
-                return Ok(Answer { status: 200, body: None });
+                return Ok(Answer { status: 200, body: None, request_id: None });
             }
         }
         match self.send(call).await {
             // The first one has made it.
-            Err(failure) if failure.status == Some(409) => Ok(Answer { status: 409, body: None }),
+            Err(failure) if failure.status == Some(409) => Ok(Answer { status: 409, body: None, request_id: None }),
             answer => answer,
         }
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::api::auth::Credentials;
 use crate::api::clock::Clock;
-use crate::api::{Client, Connection, PARALLELISM, Roots};
+use crate::api::pace::Pacing;
+use crate::api::{Client, Connection, Roots};
 use crate::apply::READ_LAG;
 use crate::apply::journal::{Account, Journals};
 use crate::config::settings::{Project, Settings, Target, pattern};
@@ -46,6 +47,45 @@ pub struct Choice {
     /// Not these objects, nor what hangs on them; may be repeated
     #[arg(long, value_name = "KIND[/NAME]")]
     pub exclude: Vec<String>,
+    #[command(flatten)]
+    pace: Pace,
+}
+
+/// How fast requests go out, where it is not to be the default's pace or the project file's.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Pace")]
+struct Pace {
+    /// Use at most this part of the tenant's rate limit, such as 0.8 [default: 1]
+    #[arg(long, value_name = "SHARE", value_parser = |text: &str| Pace::number("rate_share", text))]
+    rate_share: Option<f64>,
+    /// Send at most N requests a second
+    #[arg(long, value_name = "N", value_parser = |text: &str| Pace::number("max_rps", text))]
+    max_rps: Option<f64>,
+    /// Have at most N requests in flight [default: 16]
+    #[arg(long, value_name = "N", value_parser = |text: &str| Pace::number("parallelism", text))]
+    parallelism: Option<f64>,
+    /// Wait at most so long for the rate limit to let a request through [default: 120]
+    #[arg(long, value_name = "SECONDS", value_parser = |text: &str| Pace::number("max_wait", text))]
+    max_wait: Option<f64>,
+}
+
+impl Pace {
+    /// Gives a pace with what the flags say in the place of what it says.
+    fn over(&self, mut pacing: Pacing) -> Pacing {
+        let flags = [self.rate_share, self.max_rps, self.parallelism, self.max_wait];
+        for (name, number) in Pacing::NAMES.iter().zip(flags) {
+            if let Some(number) = number {
+                pacing.set(name, number).expect("clap has let it in");
+            }
+        }
+        pacing
+    }
+
+    /// Reads the number of a flag.
+    fn number(name: &str, text: &str) -> Result<f64, String> {
+        let number = text.parse().unwrap_or(f64::NAN);
+        Pacing::default().set(name, number).map(|()| number).map_err(|wanted| format!("it must be {wanted}"))
+    }
 }
 
 /// What a plan may hold.
@@ -75,6 +115,8 @@ pub struct Session {
     pub settings: Settings,
     /// What may be done.
     pub policy: Policy,
+    /// How fast requests may go out.
+    pacing: Pacing,
     /// How long a read may lag behind a write.
     pub read_lag: Duration,
     /// The snapshot that stands in the place of the definitions.
@@ -132,6 +174,7 @@ impl Session {
         let named = flags.into_iter().flat_map(of_flag).collect();
         policy.only.extend(Some(only).filter(|only| !only.is_empty()));
         policy.exclude.extend(exclude);
+        let pacing = choice.pace.over(settings.pacing);
         let rollback = consent.rollback.as_deref().map(read_snapshot).transpose()?;
         if let Some(snapshot) = &rollback {
             if (&snapshot.environment, &snapshot.tenant) != (&policy.environment, &policy.tenant) {
@@ -143,7 +186,8 @@ impl Session {
             policy.only.push(snapshot.only(registry));
             policy.moved.clear();
         }
-        Ok(Self { settings, policy, read_lag: Duration::from_secs(consent.read_lag), rollback, named })
+        let read_lag = Duration::from_secs(consent.read_lag);
+        Ok(Self { settings, policy, pacing, read_lag, rollback, named })
     }
 
     /// Means the journals of this environment.
@@ -243,7 +287,7 @@ impl Session {
             credentials,
             roots: roots(flag.into_iter().chain(self.settings.ca_bundle.clone()))?,
             secrets: context.secrets.clone(),
-            parallelism: PARALLELISM,
+            pacing: self.pacing,
             clock: Clock::default(),
         };
         let client = Client::connect(connection).await?;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::yaml::{Entry, Node, Reading, Span, read};
+use crate::api::pace::Pacing;
 use crate::error::{Origin, Problem, Problems, SourceText};
 use crate::plan::Moved;
 use crate::secret::Secrets;
@@ -74,6 +75,8 @@ pub struct EnvironmentPart {
     pub exclude: Vec<Placed<String>>,
     /// Never deleted, beyond the project's.
     pub protect: Vec<Placed<String>>,
+    /// How fast requests may go out.
+    pub pace: Pacing,
 }
 
 /// The keys of the file.
@@ -81,8 +84,18 @@ const KEYS: [&str; 9] =
     ["version", "definitions", "keywords", "keywords_file", "environments", "protect", "moved", "hooks", "strict"];
 
 /// The keys of an environment.
-const ENVIRONMENT_KEYS: [&str; 9] =
-    ["tenant", "keywords", "keywords_file", "credentials", "protected", "allow_delete", "only", "exclude", "protect"];
+const ENVIRONMENT_KEYS: [&str; 10] = [
+    "tenant",
+    "keywords",
+    "keywords_file",
+    "credentials",
+    "protected",
+    "allow_delete",
+    "only",
+    "exclude",
+    "protect",
+    "pace",
+];
 
 /// The keys that `credentials` may have.
 const CREDENTIAL_KEYS: [&str; 5] = [
@@ -177,6 +190,7 @@ impl Reader<'_> {
                 "only" => part.only = self.texts(&member),
                 "exclude" => part.exclude = self.texts(&member),
                 "protect" => part.protect = self.texts(&member),
+                "pace" => part.pace = self.pace(&member),
                 _ => self.unknown(&member, &ENVIRONMENT_KEYS),
             }
         }
@@ -205,6 +219,19 @@ impl Reader<'_> {
             }
         }
         names
+    }
+
+    fn pace(&mut self, entry: &Entry) -> Pacing {
+        let mut pace = Pacing::default();
+        for member in self.members(&entry.value, "`pace`") {
+            let number = member.value.to_json().as_f64().unwrap_or(f64::NAN);
+            if !Pacing::NAMES.contains(&member.key.as_str()) {
+                self.unknown(&member, &Pacing::NAMES);
+            } else if let Err(wanted) = pace.set(&member.key, number) {
+                self.wrong(&format!("`{}`", member.key), wanted, &member.value);
+            }
+        }
+        pace
     }
 
     fn moved(&mut self, entry: &Entry) -> Vec<Placed<Moved>> {

@@ -19,6 +19,7 @@ use super::layout;
 use super::project::{self, EnvironmentPart, Hooks, Placed, ProjectFile};
 use super::variables::Variables;
 use super::yaml::{Data, Node};
+use crate::api::pace::Pacing;
 use crate::error::{Error, Origin, Problem, Problems, SourceText};
 use crate::files::{self, Files};
 use crate::kinds::Registry;
@@ -68,6 +69,8 @@ pub struct Settings {
     pub moved: Vec<Moved>,
     /// Commands around an apply.
     pub hooks: Hooks,
+    /// How fast requests may go out.
+    pub pacing: Pacing,
     /// A file with certificates to trust, from `SSL_CERT_FILE`.
     pub ca_bundle: Option<PathBuf>,
     /// Unknown fields are errors.
@@ -153,6 +156,7 @@ impl Project {
             protect,
             moved: self.file.moved.iter().map(|moved| moved.value.clone()).collect(),
             hooks: self.file.hooks.clone(),
+            pacing: part.pace,
             ca_bundle: self.variables.given("SSL_CERT_FILE").map(PathBuf::from),
             strict: self.file.strict,
             variables: self.variables.clone(),

@@ -14,7 +14,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use tenantctl::api::auth::Credentials;
 use tenantctl::api::clock::Clock;
-use tenantctl::api::{Client, Connection, PARALLELISM};
+use tenantctl::api::pace::Pacing;
+use tenantctl::api::{Client, Connection};
 use tenantctl::apply::{self, Job, Outcome, ReadBack};
 use tenantctl::export::files::{self as export, File};
 use tenantctl::kinds::Registry;
@@ -163,7 +164,7 @@ pub(crate) async fn connect(sandbox: &Sandbox, url: &str) -> Client {
         },
         roots: Vec::new(),
         secrets: Secrets::default(),
-        parallelism: PARALLELISM,
+        pacing: Pacing::default(),
         clock: Clock::leaping(),
     };
     Client::connect(connection).await.unwrap()
