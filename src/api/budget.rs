@@ -173,6 +173,8 @@ struct Window {
     /// When the present window ends; the reset, or later where nobody told of the present one yet.
     ends: Duration,
     is_told: bool,
+    /// The first request that went out when `reset` was known.
+    known: u64,
     /// The least that is left, as told.
     seen: u64,
     /// What was left at its start.
@@ -235,13 +237,13 @@ impl Window {
     fn learn(&mut self, told: &Told, next: u64, share: f64) {
         // Who went out after this window was known and tells an older one is right: another limit, or a
         // clock that was set.
-        let is_other = told.reset < self.reset && told.number >= self.since;
+        let is_other = told.reset < self.reset && told.number >= self.known;
         if told.reset > self.reset || is_other {
             if self.is_told || self.reset.is_zero() {
                 self.begin(next, share);
             }
             self.refill.passed(self.reset, told.reset, self.seen);
-            (self.reset, self.ends, self.is_told) = (told.reset, told.reset, true);
+            (self.reset, self.ends, self.is_told, self.known) = (told.reset, told.reset, true, next);
             (self.seen, self.start) = (told.remaining, told.remaining + u64::from(told.is_counted));
             if told.is_alone {
                 self.refill.shown(self.start, self.limit);

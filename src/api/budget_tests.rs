@@ -93,6 +93,18 @@ fn a_reset_far_ahead_is_forgotten_when_a_later_request_tells_another() {
 }
 
 #[test]
+fn an_answer_that_was_overtaken_does_not_bring_its_window_back() {
+    let mut budget = budget();
+    admitted(&mut budget, NOW);
+    budget.answered(0, 200, &told(2, 1), NOW);
+    budget.answered(1, 200, &told(1, 1), NOW);
+    assert_eq!(admitted(&mut budget, NOW + ms(1_020)), [2, 3], "one of those that were left, and one to ask");
+    budget.answered(3, 200, &told(0, 3), NOW + ms(2_010));
+    budget.answered(2, 200, &told(49, 2), NOW + ms(2_010));
+    assert_eq!(budget.admit(NOW + ms(2_010)), Err(Wait::For(ms(1_010))));
+}
+
+#[test]
 fn an_answer_without_numbers_ends_what_was_known_where_it_went_alone() {
     let mut budget = budget();
     admitted(&mut budget, NOW);

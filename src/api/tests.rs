@@ -341,6 +341,15 @@ async fn a_list_that_two_kinds_share_is_read_once() {
 }
 
 #[tokio::test]
+async fn the_list_of_the_kind_with_the_most_definitions_is_asked_first() {
+    let server = Server::start(|_, asked| tenant(1, asked));
+    let client = server.client().await;
+    let needs = needs_of("clientGrants", &json!({"client_id": "c1", "audience": "api", "scope": []}));
+    client.fetch(&kinds(), &needs).await.unwrap();
+    assert!(server.lines()[..2].contains(&"GET /client-grants".to_owned()), "{:?}", server.lines());
+}
+
+#[tokio::test]
 async fn what_has_a_fixed_name_is_read_by_it_and_404_says_that_it_is_not_set() {
     let server = Server::start(|_, asked| with_lists(asked));
     let found = server.client().await.fetch(&[kind("emailTemplates")], &Needs::default()).await.unwrap();

@@ -212,7 +212,7 @@ impl Wire {
         let ms = started.elapsed().as_millis();
         Ok(match result {
             Exchange::Answer { status, limits, request_id, body } => {
-                let id = request_id.as_deref().unwrap_or_default();
+                let id = request_id.as_deref();
                 tracing::debug!(method = %request.method, path = request.path, status, ms, id, "answered");
                 flight.answered(request.bucket, status, &limits, (sent, self.clock.now()));
                 let is_text = matches!(body, Body::Text(_));

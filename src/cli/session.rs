@@ -51,21 +51,23 @@ pub struct Choice {
     pace: Pace,
 }
 
+/// Sets the options of the pace apart in the help.
+const PACE: &str = "Pace";
+
 /// How fast requests go out, where it is not to be the default's pace or the project file's.
 #[derive(Debug, Clone, Default, clap::Args)]
-#[command(next_help_heading = "Pace")]
 struct Pace {
-    /// Use at most this part of the tenant's rate limit, such as 0.8 [default: 1]
-    #[arg(long, value_name = "SHARE", value_parser = |text: &str| Pace::number("rate_share", text))]
+    /// Use at most this part of the rate limit, such as 0.8 [default: 1]
+    #[arg(long, value_name = "SHARE", help_heading = PACE, value_parser = |text: &str| Pace::number("rate_share", text))]
     rate_share: Option<f64>,
     /// Send at most N requests a second
-    #[arg(long, value_name = "N", value_parser = |text: &str| Pace::number("max_rps", text))]
+    #[arg(long, value_name = "N", help_heading = PACE, value_parser = |text: &str| Pace::number("max_rps", text))]
     max_rps: Option<f64>,
     /// Have at most N requests in flight [default: 16]
-    #[arg(long, value_name = "N", value_parser = |text: &str| Pace::number("parallelism", text))]
+    #[arg(long, value_name = "N", help_heading = PACE, value_parser = |text: &str| Pace::number("parallelism", text))]
     parallelism: Option<f64>,
     /// Wait at most so long for the rate limit to let a request through [default: 120]
-    #[arg(long, value_name = "SECONDS", value_parser = |text: &str| Pace::number("max_wait", text))]
+    #[arg(long, value_name = "SECONDS", help_heading = PACE, value_parser = |text: &str| Pace::number("max_wait", text))]
     max_wait: Option<f64>,
 }
 

@@ -224,11 +224,13 @@ impl Reader<'_> {
     fn pace(&mut self, entry: &Entry) -> Pacing {
         let mut pace = Pacing::default();
         for member in self.members(&entry.value, "`pace`") {
-            let number = member.value.to_json().as_f64().unwrap_or(f64::NAN);
+            let number = member.value.to_json();
             if !Pacing::NAMES.contains(&member.key.as_str()) {
                 self.unknown(&member, &Pacing::NAMES);
-            } else if let Err(wanted) = pace.set(&member.key, number) {
-                self.wrong(&format!("`{}`", member.key), wanted, &member.value);
+            } else if let Err(wanted) = pace.set(&member.key, number.as_f64().unwrap_or(f64::NAN)) {
+                let found = if number.is_number() { number.to_string() } else { member.value.what().to_owned() };
+                let message = format!("`{}` must be {wanted}, not {found}", member.key);
+                self.problems.push(Problem::error(message).at(Some(self.origin(&member.value.span))));
             }
         }
         pace

@@ -80,6 +80,12 @@ impl Needs {
         self.wanted.get(&kind.name).is_some_and(|wanted| wanted.contains_key(name))
     }
 
+    /// Tells how many definitions of a kind there are, or a little more.
+    #[must_use]
+    pub fn definitions(&self, kind: &Kind) -> usize {
+        self.wanted.get(&kind.name).map_or(0, BTreeMap::len)
+    }
+
     /// Tells whether there can be no plan without what is needed.
     #[must_use]
     pub fn is_strict(&self) -> bool {
