@@ -13,6 +13,8 @@ use super::pace::{Limits, Pacing};
 
 /// The bucket of requests for tokens: another API with limits of its own.
 pub const TOKENS: &str = "oauth/token";
+/// The longest wait for a window that may be another's.
+const SOON: Duration = Duration::from_secs(2);
 /// How late a timer may be without slowing down what goes out at even distances.
 const LATE: Duration = Duration::from_millis(5);
 
@@ -98,7 +100,7 @@ impl Budgets {
             self.clock.learn(date, sent, received);
         }
         if !bucket.is_empty() && ticket.line != OF_TOKENS {
-            self.place(bucket, status, limits);
+            self.place(bucket, status, limits, self.clock.at(received));
         }
         let line = self.line(bucket);
         let now = self.clock.at(received);
@@ -122,11 +124,13 @@ impl Budgets {
     }
 
     /// Decides by an answer whether a bucket has a limit of its own.
-    fn place(&mut self, bucket: &str, status: u16, limits: &Limits) {
+    fn place(&mut self, bucket: &str, status: u16, limits: &Limits, now: Duration) {
         let common = self.lines[COMMON].limit();
         let is_own = match (limits.limit, common) {
-            // Whose it is shows as soon as the common one is known.
-            (Some(own), common) => common != Some(own),
+            (Some(own), Some(common)) => own != common,
+            // Before the common one is known it may be that; if it is not, the others wait no longer
+            // than this.
+            (Some(_), None) => limits.reset.is_some_and(|reset| reset > now + SOON),
             (None, _) if status == 429 => true,
             (None, _) => return,
         };
@@ -255,9 +259,19 @@ mod tests {
     #[test]
     fn a_bucket_that_is_heard_first_does_not_pass_for_the_common_one() {
         let mut budgets = Budgets::new(Pacing::default());
-        exchange(&mut budgets, "connections", 200, told(5, 0));
-        assert!(budgets.admit("", NOW).is_ok());
+        let minute = Limits { reset: Some(NOW + Duration::from_secs(60)), ..told(5, 0) };
+        exchange(&mut budgets, "connections", 200, minute);
         assert!(budgets.admit("connections", NOW).is_err());
+        assert!(budgets.admit("", NOW).is_ok());
+
+        // Where it may be the common one, that is not used beyond it.
+        let mut budgets = Budgets::new(Pacing::default());
+        let tickets = ["clients", ""].map(|bucket| budgets.admit(bucket, NOW).unwrap());
+        budgets.answered("clients", tickets[0], 200, &told(2, 1), (NOW, NOW));
+        assert!(budgets.admit("", NOW).is_err(), "one is left, and one in flight");
+        budgets.answered("", tickets[1], 200, &told(50, 49), (NOW, NOW));
+        exchange(&mut budgets, "clients", 200, told(2, 0));
+        assert_ne!(budgets.line("clients"), budgets.line(""));
     }
 
     #[test]
