@@ -2,6 +2,7 @@
 //! with reads that lag, and a kill at every request. The sandbox and the command are processes of their own.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -277,4 +278,57 @@ fn lists_in_any_order_make_no_difference() {
         stage.converges(&served, &project, ran.code)
     });
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+/// Sends a signal that means Ctrl-C.
+#[cfg(unix)]
+fn interrupt(process: &std::process::Child) {
+    let sent = std::process::Command::new("kill").args(["-INT", &process.id().to_string()]).status();
+    assert!(sent.unwrap().success());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_lets_what_is_in_flight_end_and_a_second_one_ends_it_at_once() {
+    let stage = Stage::set();
+    // The create that is held up, and how often the user interrupts.
+    for (name, fault, times) in [("once", "slow=2000", 1), ("twice", "hang", 2)] {
+        let (served, project) = stage.serve(name, &["--fault", &format!("{fault}@POST /resource-servers#1")]);
+        let mut command = served.command(&project, &APPLY);
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        assert!(served.wait_for(&format!("fault {fault} at")), "{fault}");
+        interrupt(&process);
+        if times == 2 {
+            let mut stderr = BufReader::new(process.stderr.take().unwrap()).lines();
+            assert!(stderr.any(|line| line.unwrap().starts_with("interrupted:")), "the first one is told");
+            interrupt(&process);
+        }
+        let ran = Ran::of(&process.wait_with_output().unwrap());
+        assert_eq!(ran.code, Some(130), "{ran:?}");
+        let told = told(&ran);
+        if times == 1 {
+            let is = |kind: &str, status: &str| told.iter().any(|told| told.0.starts_with(kind) && told.1 == status);
+            assert!(is("resourceServers/", "done"), "what was in flight has ended: {told:?}");
+            assert!(is("clientGrants/", "not_attempted"), "{told:?}");
+        }
+        let lie = |now: &Seen| told.iter().find_map(|told| stage.lie(told, now)).map_or(Ok(()), Err);
+        proved(&served, lie).unwrap();
+        stage.converges(&served, &project, None).unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_does_not_wait_for_the_rate_limit() {
+    let stage = Stage::set();
+    let (served, project) = stage.serve("limited", &["--fault", "429=60@POST /client-grants"]);
+    let mut command = served.command(&project, &APPLY);
+    let process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    assert!(served.wait_for("fault 429=60 at"));
+    interrupt(&process);
+    let ran = Ran::of(&process.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(130), "{ran:?}");
+    let grants = told(&ran).into_iter().filter(|told| told.0.starts_with("clientGrants/"));
+    assert!(grants.clone().count() == 3 && grants.clone().all(|grant| grant.1 != "done"), "{ran:?}");
+    proved(&served, |now| told(&ran).iter().find_map(|told| stage.lie(told, now)).map_or(Ok(()), Err)).unwrap();
 }

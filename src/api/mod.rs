@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use crate::error::Error;
 use crate::kinds::kind::{Kind, Method};
@@ -165,16 +165,19 @@ impl Client {
     /// # Errors
     /// Any answer that is no success, or a failure to reach the API; its cause says what it means.
     pub async fn send(&self, call: &Call) -> Result<Answer, Failure> {
-        self.send_after(call, self.rounds(), &|| ()).await
+        self.send_after(call, self.rounds(), &|| (), None).await
     }
 
-    /// Makes a call after a chain of others; `sent` is called whenever a request really goes out, once
-    /// for each attempt.
+    /// Makes a call after a chain of others.
+    ///
+    /// `sent` is called whenever a request really goes out, once for each attempt. Once `stop` is true
+    /// none goes out any more; one that is in flight is answered.
     pub(crate) async fn send_after(
         &self,
         call: &Call,
         after: usize,
         sent: &(dyn Fn() + Sync),
+        stop: Option<&watch::Receiver<bool>>,
     ) -> Result<Answer, Failure> {
         let name = format!("{call:?}");
         let text = call.body.as_ref().map(|body| serde_json::to_vec(body).expect("a JSON map has text"));
@@ -193,6 +196,7 @@ impl Client {
             repeat: if call.method == Method::Post { Repeat::IfNotDone } else { Repeat::Always },
             bucket: call.bucket.as_deref().unwrap_or_default(),
             after,
+            stop,
         };
         let Answered { status, body, request_id } = self.signed(request).await?;
         let body = match body {
@@ -216,6 +220,7 @@ impl Client {
             repeat: Repeat::Always,
             bucket: query.bucket,
             after,
+            stop: None,
         };
         match self.signed(request).await?.body {
             Body::Json(value) => Ok(value),
@@ -275,6 +280,7 @@ impl Client {
             repeat: Repeat::Always,
             bucket: budgets::TOKENS,
             after: 0,
+            stop: None,
         };
         let Answered { status, body, request_id } = wire.send(&request).await?;
         if let (200, Body::Json(answer)) = (status, &body)

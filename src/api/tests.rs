@@ -448,6 +448,6 @@ async fn it_is_told_when_a_request_really_goes_out() {
     let tell = || {
         assert_eq!(server.asked().len(), sent.fetch_add(1, SeqCst), "it is told before the server is asked");
     };
-    client.send_told(&call(Method::Post, "/clients"), 0, &tell).await.unwrap();
+    client.send_after(&call(Method::Post, "/clients"), 0, &tell, None).await.unwrap();
     assert_eq!((sent.load(SeqCst), server.asked().len()), (2, 2));
 }

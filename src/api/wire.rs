@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 
 use super::budget::Wait;
 use super::budgets::{Budgets, Ticket};
@@ -51,6 +51,21 @@ pub(super) struct Request<'a> {
     pub(super) bucket: &'a str,
     /// How many requests in a chain had to come before it.
     pub(super) after: usize,
+    /// Becomes true when it is not to go out any more.
+    pub(super) stop: Option<&'a watch::Receiver<bool>>,
+}
+
+impl Request<'_> {
+    /// Waits for something that is not the answer; nothing comes of it if the request is stopped first.
+    async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let Some(stop) = self.stop else { return Some(work.await) };
+        let mut stop = stop.clone();
+        tokio::select! {
+            biased;
+            Ok(_) = stop.wait_for(|is_stopped| *is_stopped) => None,
+            done = work => Some(done),
+        }
+    }
 }
 
 /// An answer.
@@ -179,10 +194,13 @@ impl Wire {
                 (Tried { may_help: false, outcome }, _) | (Tried { outcome, .. }, Next::Done) => {
                     return outcome.map_err(|failure| self.hide(failure));
                 }
-                (_, Next::Wait(time)) => {
+                (Tried { outcome, .. }, Next::Wait(time)) => {
                     waited += time;
                     tracing::debug!(call = request.call, ?ended, wait = %pace::words(time), "is sent again");
-                    self.clock.wait(time).await;
+                    if request.unless_stopped(self.clock.wait(time)).await.is_none() {
+                        let failure = outcome.map_or_else(|failure| failure, |it| it.failure(request.call));
+                        return Err(self.hide(failure.because("interrupted before it could be sent again")));
+                    }
                 }
                 (Tried { outcome, .. }, Next::GiveUp(why)) => {
                     let failure = match outcome {
@@ -197,7 +215,10 @@ impl Wire {
 
     /// Sends a request once, when its turn has come.
     async fn attempt(&self, request: &Request<'_>) -> Result<(Ended, Limits, Tried), Failure> {
-        let flight = self.admitted(request).await?;
+        let Some(flight) = request.unless_stopped(self.admitted(request)).await else {
+            return Err(Failure::new(request.call, Cause::NotDone, "interrupted before it was sent"));
+        };
+        let flight = flight?;
         let url = format!("{}{}", self.base, request.path);
         let outgoing = Outgoing {
             method: request.method,

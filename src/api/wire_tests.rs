@@ -26,6 +26,7 @@ fn request(bucket: &str) -> Request<'_> {
         repeat: Repeat::Always,
         bucket,
         after: 0,
+        stop: None,
     }
 }
 

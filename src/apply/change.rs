@@ -11,6 +11,7 @@
 //! ```
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -41,6 +42,8 @@ pub(super) struct Work<'a> {
     events: &'a (dyn Fn(Event) + Sync),
     /// The calls that were answered with success.
     calls: Vec<String>,
+    /// A write was sent.
+    has_sent: AtomicBool,
     wrote: bool,
     /// A write was sent, and it is not known what came of it.
     is_unknown: bool,
@@ -61,6 +64,8 @@ pub(super) struct Ended {
     pub(super) calls: Vec<String>,
     /// The number of requests that had to follow each other up to its end.
     pub(super) chain: usize,
+    /// A write was sent.
+    pub(super) has_sent: bool,
     /// Something was written, or may have been.
     pub(super) wrote: bool,
     /// It failed, and it is not known what came of the last write.
@@ -73,7 +78,7 @@ impl Ended {
     /// Ends a change that could not begin.
     pub(super) fn of(error: Error) -> Self {
         let (result, calls) = (Err(error), Vec::new());
-        Self { result, calls, chain: 0, wrote: false, is_unknown: false, request_id: None }
+        Self { result, calls, chain: 0, has_sent: false, wrote: false, is_unknown: false, request_id: None }
     }
 }
 
@@ -99,6 +104,7 @@ impl<'a> Work<'a> {
             chain,
             events,
             calls,
+            has_sent: AtomicBool::new(false),
             wrote: false,
             is_unknown: false,
             request_id,
@@ -120,8 +126,8 @@ impl<'a> Work<'a> {
             Err(error) if self.calls.is_empty() => Err(error),
             Err(error) => Err(error.because(format!("of this change, {} was done before", self.calls.join(", ")))),
         };
-        let Self { calls, chain, wrote, is_unknown, request_id, .. } = self;
-        Ended { result, calls, chain, wrote, is_unknown, request_id }
+        let Self { calls, chain, has_sent, wrote, is_unknown, request_id, .. } = self;
+        Ended { result, calls, chain, has_sent: has_sent.into_inner(), wrote, is_unknown, request_id }
     }
 
     async fn step(&mut self, call: &Call, id: &mut Option<String>, is_first: bool) -> Result<(), Error> {
@@ -197,10 +203,15 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Waits a while, twice as long each time, until the time that is left is over.
+    /// Waits a while, twice as long each time, until the time that is left is over; not at all where
+    /// the user has interrupted.
     pub(super) async fn later(&self, left: &mut Duration, pause: &mut Duration) {
         let time = (*pause).min(*left);
-        self.client.clock().wait(time).await;
+        let mut interrupt = self.interrupt.clone();
+        tokio::select! {
+            () = self.client.clock().wait(time) => {}
+            Ok(_) = interrupt.wait_for(|is_interrupted| *is_interrupted) => {}
+        }
         *left -= time;
         *pause *= 2;
     }
@@ -236,8 +247,12 @@ impl<'a> Work<'a> {
         let after = self.chain;
         self.chain += 1;
         let name = format!("{call:?}");
-        let sent = || self.tell(News::Sent(name.clone()));
-        let answer = self.client.send_after(call, after, &sent).await;
+        let sent = || {
+            self.has_sent.store(true, Ordering::Relaxed);
+            self.tell(News::Sent(name.clone()));
+        };
+        let answer = self.client.send_after(call, after, &sent, Some(&self.interrupt)).await;
+        self.request_id = answer.as_ref().err().and_then(|failure| failure.request_id.as_deref().map(str::to_owned));
         self.is_unknown = answer.as_ref().is_err_and(|failure| failure.cause == Cause::Unknown);
         self.wrote |= answer.is_ok() || self.is_unknown;
         if !self.is_unknown {

@@ -129,7 +129,7 @@ async fn run_with(
                     running.push(async move { (at, work.perform(&calls).await) });
                 }
                 Err(error) => {
-                    report.ended(at, Ended::of(error));
+                    report.ended(at, Ended::of(error), false);
                     report.skipped(graph.failed(at));
                 }
             }
@@ -139,9 +139,9 @@ async fn run_with(
         wrote |= ended.wrote;
         if ended.result.is_ok() {
             graph.done(at, ended.chain - base);
-            report.ended(at, ended);
+            report.ended(at, ended, false);
         } else {
-            report.ended(at, ended);
+            report.ended(at, ended, *job.interrupt.borrow());
             report.skipped(graph.failed(at));
         }
     }
@@ -186,9 +186,9 @@ impl Report<'_> {
         (self.events)(Event { address: change.address(), action: change.action, news });
     }
 
-    fn ended(&mut self, at: usize, ended: Ended) {
+    fn ended(&mut self, at: usize, ended: Ended, is_interrupted: bool) {
         let change = &self.changes[at];
-        let Ended { result, calls, request_id, is_unknown, .. } = ended;
+        let Ended { result, calls, request_id, has_sent, is_unknown, .. } = ended;
         match result {
             Ok(id) => {
                 if let (Action::Replace, Some(id)) = (change.action, &change.id) {
@@ -200,7 +200,11 @@ impl Report<'_> {
                 self.enter(at, Entry { id, calls, ..entry(change, Status::Done) });
             }
             Err(error) => {
-                let status = if is_unknown { Status::Unknown } else { Status::Failed };
+                let status = match has_sent {
+                    false if is_interrupted => Status::NotAttempted,
+                    _ if is_unknown => Status::Unknown,
+                    _ => Status::Failed,
+                };
                 let problems = error.problems.sorted();
                 let mut messages = problems.iter().map(|problem| problem.message.clone());
                 let hints = error.hint.into_iter().chain(problems.iter().filter_map(|problem| problem.hint.clone()));

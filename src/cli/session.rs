@@ -209,6 +209,7 @@ impl Session {
         if last.is_cut_off && !last.is_accounted {
             let Account { begun, journal, snapshot, .. } = &last;
             let ledger = outcome_text(&last.ledger(), Style::Plain);
+            let ledger = ledger.trim_start();
             context.ui.say(&format!(
                 "the apply that began at {begun} did not come to its end; its journal says:\n\n{ledger}\nthe journal: \
                  {journal}\nits snapshot: {snapshot}\n"

@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn operations_count_against_the_limits_that_are_declared() {
         let bucket = |method, path| route(Registry::builtin(), method, path).unwrap().bucket;
-        assert_eq!(bucket(Method::Get, "/clients"), None);
+        assert_eq!(bucket(Method::Get, "/roles"), None);
         assert_eq!(bucket(Method::Get, "/connections"), Some("read connections"));
         assert_eq!(bucket(Method::Patch, "/email-templates/verify_email"), Some("write email-templates"));
         assert_eq!(bucket(Method::Post, "/organizations/a/connections"), Some("write organization-connections"));
