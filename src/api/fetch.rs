@@ -93,7 +93,10 @@ impl Client {
             return self.read_names(kind, keys, needs, after).await;
         }
         match (&kind.list, &kind.get) {
-            (Some(list), _) if !kind.singleton => self.read_list(list, None, kind.id.as_deref(), after).await,
+            (Some(list), _) if !kind.singleton => {
+                let reading = Reading::expecting(list, kind.id.as_deref(), needs.definitions(kind));
+                self.read_by(reading, list, None, after).await
+            }
             (_, Some(get)) => self.read_one(get, None, after).await.map(|value| vec![value]),
             _ => Err(Failure::new(&format!("GET {}", kind.name), Cause::NotDone, "it is not declared how it is read")),
         }
@@ -238,8 +241,17 @@ impl Client {
         id: Option<&str>,
         after: usize,
     ) -> Result<Vec<Map<String, Value>>, Failure> {
+        self.read_by(Reading::new(list, id), list, owner, after).await
+    }
+
+    async fn read_by(
+        &self,
+        mut reading: Reading<'_>,
+        list: &List,
+        owner: Option<&str>,
+        after: usize,
+    ) -> Result<Vec<Map<String, Value>>, Failure> {
         let path = &with_handle(&list.path, owner);
-        let mut reading = Reading::new(list, id);
         let mut asked = FuturesUnordered::new();
         let mut asks = vec![(reading.start(), after)];
         loop {

@@ -72,6 +72,15 @@ pub struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
+    /// Begins a list that probably has so many objects: one that page numbers can't reach to its end is
+    /// read by marks from the start.
+    #[must_use]
+    pub fn expecting(list: &'a List, id: Option<&'a str>, count: usize) -> Self {
+        let mut reading = Self::new(list, id);
+        reading.by_marks |= count as u64 > WINDOW && list.paging.contains(&Paging::Checkpoint);
+        reading
+    }
+
     /// Begins; `id` is the member that holds an object's handle.
     #[must_use]
     pub fn new(list: &'a List, id: Option<&'a str>) -> Self {

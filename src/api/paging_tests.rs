@@ -57,7 +57,10 @@ impl Server {
 
 /// Reads a list to its end; gives the end, the number of requests and that of rounds.
 fn read(list: &List, answer: impl Fn(usize, &[(String, String)]) -> Value) -> (Finish, usize, usize) {
-    let mut reading = Reading::new(list, Some("id"));
+    read_by(Reading::new(list, Some("id")), answer)
+}
+
+fn read_by(mut reading: Reading<'_>, answer: impl Fn(usize, &[(String, String)]) -> Value) -> (Finish, usize, usize) {
     let (mut asks, mut requests, mut rounds) = (vec![reading.start()], 0, 0);
     loop {
         rounds += 1;
@@ -107,6 +110,17 @@ fn every_list_is_read_to_its_end_with_the_requests_that_it_needs() {
         let (finish, sent, chain) = read(&list(paging), |_, query| server.answer(query));
         assert_eq!(count(&finish) as u64, objects, "{paging:?} {objects}");
         assert_eq!((sent, chain), (requests, rounds), "{paging:?} {objects} {cap} {envelope}");
+    }
+}
+
+#[test]
+fn a_list_that_is_expected_to_be_beyond_page_numbers_is_read_by_marks_from_the_start() {
+    let list = list(&[Paging::Page, Paging::Checkpoint]);
+    let server = Server { count: 1001, cap: 100, envelope: true };
+    for (expected, requests) in [(1001, 11), (1000, 12)] {
+        let reading = Reading::expecting(&list, Some("id"), expected);
+        let (finish, sent, _) = read_by(reading, |_, query| server.answer(query));
+        assert_eq!((count(&finish), sent), (1001, requests), "{expected}");
     }
 }
 
