@@ -32,7 +32,7 @@ use crate::tenant::{Address, Object, Tenant};
 use change::{Ended, Work};
 use graph::Graph;
 
-pub use read_back::{ReadBack, before, refreshed};
+pub use read_back::{ReadBack, before, outlined, refreshed};
 
 /// How long a read may lag behind a write, unless told otherwise (product.md, section 7).
 pub const READ_LAG: Duration = Duration::from_secs(10);

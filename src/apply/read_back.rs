@@ -14,30 +14,30 @@ use crate::kinds::Registry;
 use crate::kinds::kind::Kind;
 use crate::plan::ledger::Entry;
 use crate::plan::planner::canonical;
-use crate::plan::{Action, Plan, Planned};
+use crate::plan::{Action, Change, Plan, Planned};
+use crate::tenant::index::Index;
 use crate::tenant::needs::Needs;
-use crate::tenant::{Object, Tenant, canon};
+use crate::tenant::{Address, Object, Tenant, canon};
 
 const FIRST_LOOK: Duration = Duration::from_millis(500);
 
-/// Gives the live tenant as it is after an apply: what was read back in the place of what was there.
+/// Gives the live tenant as it is after an apply: what was read back in the place of what was there,
+/// and of all else an outline.
 #[must_use]
-pub fn refreshed(live: &Tenant, read: Tenant, plan: &Plan, done: &[&Entry]) -> Tenant {
+pub fn refreshed(registry: &Registry, live: Tenant, read: Tenant, plan: &Plan, done: &[&Entry]) -> Tenant {
     // Two objects can have one name: an update and a delete are told apart by the id.
     let known: HashSet<(String, Action, Option<&str>)> =
         done.iter().map(|entry| (entry.address().to_string(), entry.action, entry.kept_id())).collect();
-    let gone: HashSet<(&str, Option<&str>)> = plan
-        .changes
-        .iter()
-        .filter(|change| {
-            let id = change.id.as_deref().filter(|_| !change.action.makes());
-            known.contains(&(change.address().to_string(), change.action, id))
-        })
-        .map(|change| (change.kind.as_str(), change.id.as_deref()))
-        .collect();
-    let mut now = live.clone();
+    let was_done = |change: &&Change| {
+        let id = change.id.as_deref().filter(|_| !change.action.makes());
+        known.contains(&(change.address().to_string(), change.action, id))
+    };
+    // What was made may have been read back before; a singleton never has a handle.
+    let before = plan.changes.iter().filter(was_done).map(|change| (change.kind.as_str(), change.id.as_deref()));
+    let after = done.iter().filter(|entry| entry.id.is_some()).map(|entry| (entry.kind.as_str(), entry.id.as_deref()));
+    let gone: HashSet<(&str, Option<&str>)> = before.chain(after).collect();
+    let mut now = outlined(registry, live, |_| false);
     for (kind, objects) in &mut now.kinds {
-        // What was made had no handle before; a singleton never has one.
         objects.retain(|object| !gone.contains(&(kind.as_str(), object.id.as_deref())));
     }
     for (kind, objects) in read.kinds {
@@ -47,20 +47,32 @@ pub fn refreshed(live: &Tenant, read: Tenant, plan: &Plan, done: &[&Entry]) -> T
     now
 }
 
-/// Gives the live tenant of a plan with all that is known of the objects that will go: a snapshot
-/// must hold their lists at endpoints of their own too.
+/// Takes all out of a tenant's objects but what names them, except for some that stay whole.
+#[must_use]
+pub fn outlined(registry: &Registry, mut tenant: Tenant, is_whole: impl Fn(&Address) -> bool) -> Tenant {
+    for object in tenant.kinds.values_mut().flatten().filter(|object| !is_whole(&object.address)) {
+        if let Some(kind) = registry.get(&object.address.kind) {
+            let value = std::mem::take(&mut object.value);
+            object.value = value.into_iter().filter(|(name, _)| kind.is_told_by(name)).collect();
+        }
+    }
+    tenant
+}
+
+/// Gives the live objects that a plan touches, with all that is known of those that will go: a
+/// snapshot must hold their lists at endpoints of their own too.
 ///
 /// # Errors
 /// A read that failed for good.
 pub async fn before(client: &Client, registry: &Registry, planned: &Planned) -> Result<Tenant, Error> {
-    let (after, everything) = (client.rounds(), Needs::everything());
-    let goes = planned.plan.changes.iter().filter(|change| matches!(change.action, Action::Delete | Action::Replace));
-    let read = goes.filter_map(|change| {
+    let (after, everything) = (client.rounds(), &Needs::everything());
+    let (plan, live) = (&planned.plan, Index::new(registry, &planned.live));
+    let goes = |change: &&Change| matches!(change.action, Action::Delete | Action::Replace);
+    let read = plan.changes.iter().filter(goes).filter_map(|change| {
         let (kind, id) = registry.get(&change.kind).zip(change.id.as_deref())?;
         kind.children().next()?;
-        let read = client.read_object(kind, Some(id), &everything, after);
         Some(async move {
-            match read.await {
+            match client.read_object(kind, Some(id), everything, after).await {
                 Ok(object) => Ok(Some(object)),
                 // What can't be read is not kept: the delete says what is wrong, if it is.
                 Err(failure) if unreadable(&failure).is_some() => Ok(None),
@@ -72,15 +84,19 @@ pub async fn before(client: &Client, registry: &Registry, planned: &Planned) -> 
     for object in try_join_all(read).await?.into_iter().flatten() {
         whole.kinds.entry(object.address.kind.clone()).or_default().push(object);
     }
-    let whole = canonical(registry, &planned.names, &whole, canon::live);
-    let mut live = planned.live.clone();
-    for object in whole.kinds.into_values().flatten() {
-        let found = live.kinds.get_mut(&object.address.kind).into_iter().flatten();
-        if let Some(found) = found.into_iter().find(|found| found.id == object.id) {
-            found.value = object.value;
+    let mut touched = canonical(registry, &planned.names, &whole, canon::live);
+    let is_read: HashSet<(String, Option<String>)> =
+        touched.iter().map(|object| (object.address.kind.clone(), object.id.clone())).collect();
+    for change in plan.changes.iter().filter(|change| change.action != Action::Create) {
+        let found = match change.id.as_deref() {
+            Some(id) => live.by_id(&change.kind, id),
+            None => planned.live.objects(&change.kind).first(),
+        };
+        if let Some(object) = found.filter(|it| !is_read.contains(&(change.kind.clone(), it.id.clone()))) {
+            touched.kinds.entry(change.kind.clone()).or_default().push(object.clone());
         }
     }
-    Ok(live)
+    Ok(touched)
 }
 
 /// Reading back: with what, and for how long.
@@ -92,7 +108,7 @@ pub struct ReadBack<'a> {
     pub registry: &'a Registry,
     /// What is needed of the objects.
     pub needs: &'a Needs,
-    /// The tenant as it was when the plan was made.
+    /// The tenant as it was when the plan was made: it says how long lists are.
     pub live: &'a Tenant,
     /// How long a read may lag behind a write.
     pub lag: Duration,

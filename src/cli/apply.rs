@@ -87,7 +87,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
             Format::Text => context.ui.result(&outcome_text(ledger, context.ui.style())),
             Format::Json => context.ui.result(&outcome_json(ledger)),
         };
-        carry_out(&Run { context, session: &session, connected: &connected, drawn: &drawn }, tell).await
+        carry_out(Run { context, session: &session, connected: &connected, drawn }, tell).await
     };
     session.account_done(&connected)?;
     connected.report(context);

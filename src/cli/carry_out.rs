@@ -32,16 +32,15 @@ pub(super) struct Run<'a> {
     pub(super) context: &'a Context,
     pub(super) session: &'a Session,
     pub(super) connected: &'a Connected,
-    pub(super) drawn: &'a Drawn,
+    pub(super) drawn: Drawn,
 }
 
 /// Carries a plan out, tells what came of it, and gives the exit code.
 ///
 /// # Errors
 /// What stops it before anything is written.
-pub(super) async fn carry_out(run: &Run<'_>, tell: impl Fn(&Ledger)) -> Result<Exit, Error> {
-    let Run { context, session, connected, drawn } = *run;
-    let plan = &drawn.planned.plan;
+pub(super) async fn carry_out(mut run: Run<'_>, tell: impl Fn(&Ledger)) -> Result<Exit, Error> {
+    let Run { context, session, connected, .. } = run;
     let root = session.settings.files.root();
     for command in &session.settings.hooks.before_apply {
         hook(root, command).map_err(|error| error.hint("before_apply failed, nothing was written"))?;
@@ -49,31 +48,23 @@ pub(super) async fn carry_out(run: &Run<'_>, tell: impl Fn(&Ledger)) -> Result<E
     let interrupt = watched(context)?;
     let clock = connected.client.clock();
     let registry = Registry::builtin();
-    let before = apply::before(&connected.client, registry, &drawn.planned).await?;
-    let snapshot = Snapshot::take(registry, plan, &before, &context.secrets, stamp(clock.now()));
-    let journal = session.journals()?.begin(plan, &snapshot, &context.secrets, clock.now())?;
-    let mut outcome = run.written(&drawn.planned, drawn.planned.names.clone(), &journal, &interrupt).await;
-    // Who interrupts does not wait for reads: the next plan shows what there is.
-    let mut rest = if outcome.interrupted { None } else { Some(run.remaining(&[&drawn.planned], &outcome).await) };
-    if let Some(Ok(found)) = &rest
-        && let Some(missing) = completing(found, &outcome)
-    {
-        let completed = run.written(&missing, outcome.names.clone(), &journal, &interrupt).await;
-        outcome.entries.extend(completed.entries.into_iter().filter(|entry| !entry.is_done()));
-        outcome.interrupted |= completed.interrupted;
-        rest = Some(run.remaining(&[&drawn.planned, &missing], &outcome).await).filter(|_| !outcome.interrupted);
-    }
+    let planned = &run.drawn.planned;
+    let before = apply::before(&connected.client, registry, planned).await?;
+    let snapshot = Snapshot::take(registry, &planned.plan, &before, &context.secrets, stamp(clock.now()));
+    let journal = session.journals()?.begin(&planned.plan, &snapshot, &context.secrets, clock.now())?;
+    let mut outcome = run.written(planned, planned.names.clone(), &journal, &interrupt).await;
+    let rest = run.settled(&mut outcome, &journal, &interrupt).await;
     let ledger = run.ledger(&outcome, rest.as_ref(), &journal);
     tell(&ledger);
     if let Some(Err(error)) = &rest {
         context.ui.error(error);
     }
     if outcome.wrote && !ledger.is_as_planned() {
-        let environment = &plan.environment;
+        let Ledger { environment, .. } = &ledger;
         let path = &journal.snapshot;
         context.ui.say(&format!("to go back: tenantctl apply -e {environment} --rollback {path} --allow-delete"));
     }
-    let is_seen = ledger.summary.unknown == 0 && matches!(rest, Some(Ok(_)));
+    let is_seen = ledger.summary.unknown == 0 && ledger.differing.is_empty() && matches!(rest, Some(Ok(_)));
     if let Err(error) = journal.end(is_seen, clock.now()) {
         context.ui.error(&error);
     }
@@ -145,21 +136,45 @@ impl Run<'_> {
         apply::run(&job, names, &show).await
     }
 
+    /// Reads back what was written, and completes what a create could not say; gives what still
+    /// differs. Who interrupts does not wait for reads: the next plan shows what there is.
+    async fn settled(
+        &mut self,
+        outcome: &mut Outcome,
+        journal: &Journal,
+        interrupt: &watch::Receiver<bool>,
+    ) -> Option<Result<Planned, Error>> {
+        // A tenant is large, and no longer needed whole.
+        self.drawn.planned.live = Tenant::default();
+        if outcome.interrupted {
+            return None;
+        }
+        let rest = self.remaining(&[], outcome).await;
+        let Some(missing) = rest.as_ref().ok().and_then(|found| completing(found, outcome)) else {
+            return Some(rest);
+        };
+        let completed = self.written(&missing, outcome.names.clone(), journal, interrupt).await;
+        outcome.entries.extend(completed.entries.into_iter().filter(|entry| !entry.is_done()));
+        outcome.interrupted |= completed.interrupted;
+        if outcome.interrupted { None } else { Some(self.remaining(&[&missing], outcome).await) }
+    }
+
     /// Reads back what was written and plans it again: the changes left are what still differs.
-    async fn remaining(&self, carried_out: &[&Planned], outcome: &Outcome) -> Result<Planned, Error> {
-        let Self { session, connected, drawn, .. } = self;
+    async fn remaining(&mut self, completed: &[&Planned], outcome: &Outcome) -> Result<Planned, Error> {
+        let Self { session, connected, drawn: Drawn { desired, live, planned }, .. } = self;
         let registry = Registry::builtin();
         let done: Vec<&Entry> = outcome.entries.iter().filter(|entry| entry.is_done()).collect();
         let written: HashSet<Address> = done.iter().map(|entry| entry.address()).collect();
-        let shows =
-            |raw: &Object| carried_out.iter().all(|planned| plan::shows(registry, planned, &outcome.names, raw));
-        let needs = Needs::of(&part(&drawn.desired.tenant, &written), &session.policy.moves());
-        let (client, live, lag) = (&connected.client, &drawn.live, session.read_lag);
+        desired.tenant = apply::outlined(registry, std::mem::take(&mut desired.tenant), |it| written.contains(it));
+        let carried_out = || completed.iter().copied().chain([&*planned]);
+        let shows = |raw: &Object| carried_out().all(|planned| plan::shows(registry, planned, &outcome.names, raw));
+        let needs = Needs::of(&part(&desired.tenant, &written), &session.policy.moves());
+        let (client, lag) = (&connected.client, session.read_lag);
         let read = ReadBack { client, registry, needs: &needs, live, lag }.read(&done, &shows).await?;
-        let live = apply::refreshed(live, read, &drawn.planned.plan, &done);
+        *live = apply::refreshed(registry, std::mem::take(live), read, &planned.plan, &done);
         let only = vec![written.iter().map(Pattern::exactly).collect()];
         let policy = Policy { only, rotate: Vec::new(), ..session.policy.clone() };
-        let mut again = plan::plan(registry, &drawn.desired, &live, &policy)?;
+        let mut again = plan::plan(registry, desired, live, &policy)?;
         again.plan.changes.retain(|change| written.contains(&change.address()));
         Ok(again)
     }
