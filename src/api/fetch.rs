@@ -41,8 +41,10 @@ impl Client {
                 None => endpoints.push(vec![kind]),
             }
         }
-        // What has the most definitions probably has the longest list: the sooner its first page tells
-        // of the others, the more of them go out beside the first pages of the rest.
+        // What has the most definitions probably has the longest list, and what refers to others a
+        // longer one than they: the sooner its first page tells of its other pages, the more of them go
+        // out beside the first pages of the rest.
+        endpoints.reverse();
         endpoints.sort_by_key(|kinds| Reverse(kinds.iter().map(|kind| needs.definitions(kind)).sum::<usize>()));
         let found = try_join_all(endpoints.iter().map(|kinds| self.fetch_endpoint(kinds, needs, after))).await?;
         let mut tenant = Tenant::default();

@@ -10,7 +10,6 @@
 //!                                                       -> not found: POST once more, look up again
 //! ```
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -24,6 +23,7 @@ use crate::error::Error;
 use crate::kinds::kind::{Kind, Method};
 use crate::plan::Change;
 use crate::plan::call::{Call, encoded};
+use crate::tenant::index::Index;
 use crate::tenant::needs::Needs;
 use crate::tenant::{Address, Object, canon};
 
@@ -36,8 +36,8 @@ pub(super) struct Work<'a> {
     pub(super) lag: Duration,
     pub(super) kind: &'a Kind,
     pub(super) change: &'a Change,
-    /// Handles (and for kinds without, addresses) that were there before: none of them is ours.
-    before: HashSet<String>,
+    /// What was there before: nothing of it is ours.
+    before: &'a Index<'a>,
     pub(super) chain: usize,
     events: &'a (dyn Fn(Event) + Sync),
     /// The calls that were answered with success.
@@ -87,11 +87,10 @@ impl<'a> Work<'a> {
         job: &Job<'a>,
         kind: &'a Kind,
         change: &'a Change,
+        before: &'a Index<'a>,
         chain: usize,
         events: &'a (dyn Fn(Event) + Sync),
     ) -> Self {
-        let before = job.live.objects(&kind.name).iter();
-        let before = before.map(|object| object.id.clone().unwrap_or_else(|| object.address.to_string())).collect();
         let (client, lag, interrupt) = (job.client, job.lag, job.interrupt.clone());
         let (calls, request_id) = (Vec::new(), None);
         Self {
@@ -352,8 +351,8 @@ impl<'a> Work<'a> {
                 return Err(unknown(lost.clone(), &format!("looking for the object failed: {reason}")));
             }
             let is_new = |id: &Option<String>, address: &Address| match id {
-                Some(id) => !self.before.contains(id),
-                None => !self.before.contains(&address.to_string()),
+                Some(id) => self.before.by_id(&self.kind.name, id).is_none(),
+                None => self.before.named(address).is_empty(),
             };
             let all = found.kinds.remove(&self.kind.name).unwrap_or_default().into_iter();
             let mut ours = all.filter(|object| object.address == wanted && is_new(&object.id, &object.address));

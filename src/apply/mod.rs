@@ -125,7 +125,7 @@ async fn run_with(
             report.tell(at, News::Started);
             match prepared(job, &changes[at], (&desired, &live), &report.names, &calls) {
                 Ok((kind, calls)) => {
-                    let work = Work::new(job, kind, &changes[at], base + chain, events);
+                    let work = Work::new(job, kind, &changes[at], &live, base + chain, events);
                     running.push(async move { (at, work.perform(&calls).await) });
                 }
                 Err(error) => {

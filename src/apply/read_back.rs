@@ -21,10 +21,9 @@ use crate::tenant::{Address, Object, Tenant, canon};
 
 const FIRST_LOOK: Duration = Duration::from_millis(500);
 
-/// Gives the live tenant as it is after an apply: what was read back in the place of what was there,
-/// and of all else an outline.
+/// Gives the live tenant as it is after an apply: what was read back in the place of what was there.
 #[must_use]
-pub fn refreshed(registry: &Registry, live: Tenant, read: Tenant, plan: &Plan, done: &[&Entry]) -> Tenant {
+pub fn refreshed(mut live: Tenant, read: Tenant, plan: &Plan, done: &[&Entry]) -> Tenant {
     // Two objects can have one name: an update and a delete are told apart by the id.
     let known: HashSet<(String, Action, Option<&str>)> =
         done.iter().map(|entry| (entry.address().to_string(), entry.action, entry.kept_id())).collect();
@@ -36,15 +35,14 @@ pub fn refreshed(registry: &Registry, live: Tenant, read: Tenant, plan: &Plan, d
     let before = plan.changes.iter().filter(was_done).map(|change| (change.kind.as_str(), change.id.as_deref()));
     let after = done.iter().filter(|entry| entry.id.is_some()).map(|entry| (entry.kind.as_str(), entry.id.as_deref()));
     let gone: HashSet<(&str, Option<&str>)> = before.chain(after).collect();
-    let mut now = outlined(registry, live, |_| false);
-    for (kind, objects) in &mut now.kinds {
+    for (kind, objects) in &mut live.kinds {
         objects.retain(|object| !gone.contains(&(kind.as_str(), object.id.as_deref())));
     }
     for (kind, objects) in read.kinds {
-        now.kinds.entry(kind).or_default().extend(objects);
+        live.kinds.entry(kind).or_default().extend(objects);
     }
-    now.unreadable.extend(read.unreadable);
-    now
+    live.unreadable.extend(read.unreadable);
+    live
 }
 
 /// Takes all out of a tenant's objects but what names them, except for some that stay whole.

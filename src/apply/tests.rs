@@ -449,8 +449,7 @@ fn of_two_deletes_of_one_name_only_the_one_that_was_done_is_gone() {
     let live = Tenant { kinds: BTreeMap::from([("clients".to_owned(), twins)]), ..Tenant::default() };
     let delete = |id| change("clients/A", Action::Delete, Some(id), &[]);
     let plan = plan(vec![delete("a1"), delete("a2")]);
-    let now =
-        refreshed(Registry::builtin(), live, Tenant::default(), &plan, &[&done("clients/A", Action::Delete, "a2")]);
+    let now = refreshed(live, Tenant::default(), &plan, &[&done("clients/A", Action::Delete, "a2")]);
     let left: Vec<_> = now.objects("clients").iter().map(|object| object.id.as_deref()).collect();
     assert_eq!(left, [Some("a1")]);
 }

@@ -4,7 +4,7 @@
 //!   hooks -> snapshot, journal -> apply -> read back -> (complete what was made) -> ledger -> hooks
 //! ```
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,12 +20,12 @@ use crate::error::{Error, Exit};
 use crate::kinds::Registry;
 use crate::plan::ledger::{Entry, Ledger};
 use crate::plan::snapshot::Snapshot;
-use crate::plan::{self, Action, Planned, Policy};
+use crate::plan::{self, Action, Change, Planned, Policy};
 use crate::render::hidden::hidden;
 use crate::render::outcome::done_line;
 use crate::tenant::names::Names;
 use crate::tenant::needs::Needs;
-use crate::tenant::{Address, Object, Pattern, Tenant};
+use crate::tenant::{Address, Object, Tenant};
 
 /// A plan that the user agreed to, with all that is needed to carry it out.
 pub(super) struct Run<'a> {
@@ -48,6 +48,7 @@ pub(super) async fn carry_out(mut run: Run<'_>, tell: impl Fn(&Ledger)) -> Resul
     let interrupt = watched(context)?;
     let clock = connected.client.clock();
     let registry = Registry::builtin();
+    run.outline();
     let planned = &run.drawn.planned;
     let before = apply::before(&connected.client, registry, planned).await?;
     let snapshot = Snapshot::take(registry, &planned.plan, &before, &context.secrets, stamp(clock.now()));
@@ -96,6 +97,18 @@ fn hook(root: &Path, command: &str) -> Result<(), Error> {
 }
 
 impl Run<'_> {
+    /// Forgets what is not needed any more: a tenant is large. What is read back is planned again
+    /// beside the outline of the rest.
+    fn outline(&mut self) {
+        let Drawn { desired, live, planned } = &mut self.drawn;
+        let touched: BTreeSet<Address> = planned.plan.changes.iter().map(Change::address).collect();
+        let outlined = |tenant: &mut Tenant, is_whole: &dyn Fn(&Address) -> bool| {
+            *tenant = apply::outlined(Registry::builtin(), std::mem::take(tenant), is_whole);
+        };
+        outlined(&mut desired.tenant, &|address| touched.contains(address));
+        outlined(live, &|_| false);
+    }
+
     /// Writes, with progress on the terminal and in the journal, until it is done or interrupted.
     async fn written(
         &self,
@@ -144,7 +157,7 @@ impl Run<'_> {
         journal: &Journal,
         interrupt: &watch::Receiver<bool>,
     ) -> Option<Result<Planned, Error>> {
-        // A tenant is large, and no longer needed whole.
+        // All that it was needed for is written.
         self.drawn.planned.live = Tenant::default();
         if outcome.interrupted {
             return None;
@@ -164,16 +177,14 @@ impl Run<'_> {
         let Self { session, connected, drawn: Drawn { desired, live, planned }, .. } = self;
         let registry = Registry::builtin();
         let done: Vec<&Entry> = outcome.entries.iter().filter(|entry| entry.is_done()).collect();
-        let written: HashSet<Address> = done.iter().map(|entry| entry.address()).collect();
-        desired.tenant = apply::outlined(registry, std::mem::take(&mut desired.tenant), |it| written.contains(it));
+        let written: BTreeSet<Address> = done.iter().map(|entry| entry.address()).collect();
         let carried_out = || completed.iter().copied().chain([&*planned]);
         let shows = |raw: &Object| carried_out().all(|planned| plan::shows(registry, planned, &outcome.names, raw));
         let needs = Needs::of(&part(&desired.tenant, &written), &session.policy.moves());
         let (client, lag) = (&connected.client, session.read_lag);
         let read = ReadBack { client, registry, needs: &needs, live, lag }.read(&done, &shows).await?;
-        *live = apply::refreshed(registry, std::mem::take(live), read, &planned.plan, &done);
-        let only = vec![written.iter().map(Pattern::exactly).collect()];
-        let policy = Policy { only, rotate: Vec::new(), ..session.policy.clone() };
+        *live = apply::refreshed(std::mem::take(live), read, &planned.plan, &done);
+        let policy = Policy { just: Some(written.clone()), rotate: Vec::new(), ..session.policy.clone() };
         let mut again = plan::plan(registry, desired, live, &policy)?;
         again.plan.changes.retain(|change| written.contains(&change.address()));
         Ok(again)
@@ -194,7 +205,7 @@ impl Run<'_> {
 }
 
 /// Gives the objects of some addresses.
-fn part(tenant: &Tenant, addresses: &HashSet<Address>) -> Tenant {
+fn part(tenant: &Tenant, addresses: &BTreeSet<Address>) -> Tenant {
     let mut part = Tenant::default();
     for object in tenant.iter().filter(|object| addresses.contains(&object.address)) {
         part.kinds.entry(object.address.kind.clone()).or_default().push(object.clone());
@@ -206,8 +217,12 @@ fn part(tenant: &Tenant, addresses: &HashSet<Address>) -> Tenant {
 /// leaves out, and it has no way to say null there: only an update can clear them.
 fn completing(found: &Planned, outcome: &Outcome) -> Option<Planned> {
     let done = outcome.entries.iter().filter(|entry| entry.is_done() && entry.action.makes());
-    let made: HashSet<Address> = done.map(Entry::address).collect();
+    let made: BTreeSet<Address> = done.map(Entry::address).collect();
+    let completes = |change: &Change| change.action == Action::Update && made.contains(&change.address());
+    if !found.plan.changes.iter().any(completes) {
+        return None;
+    }
     let mut missing = found.clone();
-    missing.plan.changes.retain(|change| change.action == Action::Update && made.contains(&change.address()));
-    (!missing.plan.is_empty()).then_some(missing)
+    missing.plan.changes.retain(completes);
+    Some(missing)
 }

@@ -185,7 +185,7 @@ impl Session {
                     snapshot.environment, snapshot.tenant, policy.environment, policy.tenant
                 )));
             }
-            policy.only.push(snapshot.only(registry));
+            policy.just = Some(snapshot.addresses(registry));
             policy.moved.clear();
         }
         let read_lag = Duration::from_secs(consent.read_lag);

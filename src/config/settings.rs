@@ -268,6 +268,7 @@ impl Settings {
             tenant: self.target.to_string(),
             allow_delete: self.allow_delete,
             only: Some(self.only.clone()).filter(|only| !only.is_empty()).into_iter().collect(),
+            just: None,
             exclude: self.exclude.clone(),
             protect: self.protect.clone(),
             moved: self.moved.clone(),

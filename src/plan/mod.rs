@@ -32,10 +32,12 @@ pub use planner::{Planned, plan, shows};
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::tenant::Pattern;
+use crate::tenant::{Address, Pattern};
 
 /// Version of the plan's JSON form.
 pub const FORMAT_VERSION: &str = "1";
@@ -260,6 +262,8 @@ pub struct Policy {
     pub allow_delete: bool,
     /// Lists of patterns: only what fits one of each list. The project file and the flags give one each.
     pub only: Vec<Vec<Pattern>>,
+    /// Just these objects: what was written, or what a snapshot has.
+    pub just: Option<BTreeSet<Address>>,
     /// Not these.
     pub exclude: Vec<Pattern>,
     /// Never deleted or replaced.
@@ -303,7 +307,7 @@ impl Plan {
 impl Change {
     /// Gives the object's address.
     #[must_use]
-    pub fn address(&self) -> crate::tenant::Address {
-        crate::tenant::Address::new(&self.kind, &self.name)
+    pub fn address(&self) -> Address {
+        Address::new(&self.kind, &self.name)
     }
 }

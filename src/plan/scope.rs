@@ -70,7 +70,9 @@ pub fn chosen(registry: &Registry, mut live: Tenant, policy: &Policy) -> Tenant 
 /// Tells whether `--only` and `--exclude` leave anything of a kind.
 fn may_hold(policy: &Policy, kind: &Kind) -> bool {
     let is_chosen = |only: &Vec<Pattern>| only.iter().any(|pattern| crate::text::fits(pattern.kind(), &kind.name));
-    policy.only.iter().all(is_chosen)
+    let is_meant = |just: &BTreeSet<Address>| just.iter().any(|address| address.kind == kind.name);
+    policy.just.as_ref().is_none_or(is_meant)
+        && policy.only.iter().all(is_chosen)
         && !policy
             .exclude
             .iter()
@@ -103,7 +105,9 @@ impl<'a> Scope<'a> {
     #[must_use]
     pub fn holds(&self, address: &Address) -> bool {
         let is_chosen = |only: &Vec<Pattern>| only.iter().any(|pattern| pattern.fits(address));
-        self.policy.only.iter().all(is_chosen) && !self.left_out.contains(address)
+        self.policy.just.as_ref().is_none_or(|just| just.contains(address))
+            && self.policy.only.iter().all(is_chosen)
+            && !self.left_out.contains(address)
     }
 
     /// Excluded, or one of a kind of which only others are chosen.

@@ -3,7 +3,7 @@
 //! Pure: taken from a plan and the live tenant, read again as definitions. It holds no secret, and
 //! knows what it therefore can't restore.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::kinds::Registry;
 use crate::kinds::kind::{Field, Fields, Kind, Type};
 use crate::secret::Secrets;
-use crate::tenant::{Address, Desired, Object, Pattern, Tenant};
+use crate::tenant::{Address, Desired, Object, Tenant};
 use crate::text::{escape, hex, unescape};
 
 /// Version of the snapshot's JSON form.
@@ -139,11 +139,11 @@ impl Snapshot {
 
     /// Gives the objects that it is about: under the names of the plan, and those that they had.
     #[must_use]
-    pub fn only(&self, registry: &Registry) -> Vec<Pattern> {
+    pub fn addresses(&self, registry: &Registry) -> BTreeSet<Address> {
         let planned = self.objects.iter().map(|before| Address::new(&before.kind, &before.name));
         let desired = self.desired(registry);
         let before = desired.tenant.iter().map(|object| object.address.clone());
-        planned.chain(before).map(|address| Pattern::exactly(&address)).collect()
+        planned.chain(before).collect()
     }
 
     /// Lists what it can't restore: an address, and a JSON Pointer into the object.

@@ -246,42 +246,32 @@ pub struct Desired {
 
 /// A pattern of addresses: `*` stands for any text; a kind alone means all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern {
-    text: String,
-    exact: bool,
-}
+pub struct Pattern(String);
 
 impl Pattern {
     /// Takes a pattern such as `clients` or `clients/* (internal)`.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), exact: false }
-    }
-
-    /// Means one address, whatever characters are in it.
-    #[must_use]
-    pub fn exactly(address: &Address) -> Self {
-        Self { text: address.to_string(), exact: true }
+        Self(text.into())
     }
 
     /// Gives the part before the first slash.
     #[must_use]
     pub fn kind(&self) -> &str {
-        self.text.split_once('/').map_or(self.text.as_str(), |(kind, _)| kind)
+        self.0.split_once('/').map_or(self.0.as_str(), |(kind, _)| kind)
     }
 
     /// Tells whether it means a whole kind.
     #[must_use]
     pub fn is_whole_kind(&self) -> bool {
-        !self.text.contains('/')
+        !self.0.contains('/')
     }
 
     /// Tells whether an address fits.
     #[must_use]
     pub fn fits(&self, address: &Address) -> bool {
-        match self.text.split_once('/') {
-            _ if self.exact => self.text == address.to_string(),
-            None => crate::text::fits(&self.text, &address.kind),
+        match self.0.split_once('/') {
+            None => crate::text::fits(&self.0, &address.kind),
             Some((kind, name)) => crate::text::fits(kind, &address.kind) && crate::text::fits(name, &address.name),
         }
     }
@@ -289,6 +279,6 @@ impl Pattern {
 
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0)
     }
 }
