@@ -10,8 +10,13 @@ test:
 bless:
     BLESS=1 cargo test --test all -- transcripts docs
 
-# Requests and time of plan, apply and export against the sandbox.
+# Requests, time, CPU and memory of plan, apply and export against the sandbox, beside the least that is possible and
+# the Deploy CLI. Takes a quarter of an hour; needs python3 and npm.
 bench:
+    cargo build --profile bench
+    [ -x target/peer/node_modules/.bin/a0deploy ] || npm install --silent --no-fund --no-audit --prefix target/peer auth0-deploy-cli@8.44.0
+    python3 benches/tenants.py --peer target/peer
+    bash benches/pace.sh
     cargo bench
 
 # Formats and lints.

@@ -45,7 +45,7 @@ impl Client {
         // longer one than they: the sooner its first page tells of its other pages, the more of them go
         // out beside the first pages of the rest.
         endpoints.reverse();
-        endpoints.sort_by_key(|kinds| Reverse(kinds.iter().map(|kind| needs.definitions(kind)).sum::<usize>()));
+        endpoints.sort_by_key(|kinds| Reverse(kinds.iter().map(|kind| needs.expected(kind)).sum::<usize>()));
         let found = try_join_all(endpoints.iter().map(|kinds| self.fetch_endpoint(kinds, needs, after))).await?;
         let mut tenant = Tenant::default();
         for (kind, found, unread) in found.into_iter().flatten() {
@@ -96,7 +96,7 @@ impl Client {
         }
         match (&kind.list, &kind.get) {
             (Some(list), _) if !kind.singleton => {
-                let reading = Reading::expecting(list, kind.id.as_deref(), needs.definitions(kind));
+                let reading = Reading::expecting(list, kind.id.as_deref(), needs.expected(kind));
                 self.read_by(reading, list, None, after).await
             }
             (_, Some(get)) => self.read_one(get, None, after).await.map(|value| vec![value]),

@@ -17,13 +17,15 @@ pub struct Needs {
     is_all: bool,
     /// By kind, by the name or the id of an object, the fields that its definition has.
     wanted: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
+    /// By kind, how many objects there were.
+    counts: BTreeMap<String, usize>,
 }
 
 impl Needs {
     /// Needs everything that there is.
     #[must_use]
     pub fn everything() -> Self {
-        Self { is_all: true, wanted: BTreeMap::new() }
+        Self { is_all: true, ..Self::default() }
     }
 
     /// Needs what definitions are compared with. A move (kind, old name, new name) says that the live
@@ -80,10 +82,18 @@ impl Needs {
         self.wanted.get(&kind.name).is_some_and(|wanted| wanted.contains_key(name))
     }
 
-    /// Tells how many definitions of a kind there are, or a little more.
+    /// Knows how many objects there are of each kind.
     #[must_use]
-    pub fn definitions(&self, kind: &Kind) -> usize {
-        self.wanted.get(&kind.name).map_or(0, BTreeMap::len)
+    pub fn knowing(self, live: &Tenant) -> Self {
+        let counts = live.kinds.iter().map(|(kind, objects)| (kind.clone(), objects.len())).collect();
+        Self { counts, ..self }
+    }
+
+    /// Tells how many objects of a kind there probably are: as many as there were, or definitions.
+    #[must_use]
+    pub fn expected(&self, kind: &Kind) -> usize {
+        let wanted = self.wanted.get(&kind.name).map_or(0, BTreeMap::len);
+        self.counts.get(&kind.name).copied().unwrap_or(0).max(wanted)
     }
 
     /// Tells whether there can be no plan without what is needed.
