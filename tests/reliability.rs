@@ -332,3 +332,39 @@ fn an_interrupt_does_not_wait_for_the_rate_limit() {
     assert!(grants.clone().count() == 3 && grants.clone().all(|grant| grant.1 != "done"), "{ran:?}");
     proved(&served, |now| told(&ran).iter().find_map(|told| stage.lie(told, now)).map_or(Ok(()), Err)).unwrap();
 }
+
+#[test]
+fn lists_beyond_a_page_and_beyond_the_window_of_page_numbers_are_complete() {
+    let stage = Stage::set();
+    let clean = std::fs::read_to_string(stage.folder.path().join("clean").join("state.json")).unwrap();
+    let mut tenant: Value = serde_json::from_str(&clean).unwrap();
+    // One is read by page numbers alone, the other by marks where those end.
+    let copies = [("clients", "client_id", "name", 250), ("clientGrants", "id", "audience", 1_250)];
+    for (kind, id, name, count) in copies {
+        let rows = tenant["rows"][kind].as_array_mut().unwrap();
+        let row = rows.last().unwrap().clone();
+        rows.extend((0..count).map(|n| {
+            let mut row = row.clone();
+            row["number"] = Value::from(100_000 + n);
+            row["object"][id] = Value::from(format!("copy{n:028}"));
+            row["object"][name] = Value::from(format!("https://copy{n}.example/"));
+            row
+        }));
+    }
+    let folder = stage.folder.path().join("many");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("state.json"), tenant.to_string()).unwrap();
+    let served = Served::start(&folder.join("state.json"), &[]);
+    let project = folder.join("project");
+    served.project(&project, AFTER);
+    let ran = served.run(&project, &["export", "--only", "clients", "--only", "clientGrants", "--out", "out"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let text = std::fs::read_to_string(project.join("out/tenant.yaml")).unwrap();
+    for (_, _, name, count) in copies {
+        let found = text.lines().filter(|line| line.contains(&format!("{name}: https://copy"))).count();
+        assert_eq!(found, count, "{name}");
+    }
+    let plan = served.run(&project, &["plan", "--format", "json"]);
+    let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
+    assert_eq!(plan["summary"]["held"], 250 + 1_250, "each is there, and none is deleted");
+}

@@ -32,7 +32,11 @@ impl Client {
     /// # Errors
     /// The first call that failed for good, or a list that is not complete.
     pub async fn fetch(&self, kinds: &[&Kind], needs: &Needs) -> Result<Tenant, Error> {
-        let after = self.rounds();
+        self.fetch_after(kinds, needs, self.rounds()).await
+    }
+
+    /// Does so after a chain of other requests.
+    pub(crate) async fn fetch_after(&self, kinds: &[&Kind], needs: &Needs, after: usize) -> Result<Tenant, Error> {
         let mut endpoints: Vec<Vec<&Kind>> = Vec::new();
         for kind in kinds {
             let shared = |other: &Vec<&Kind>| is_one_list(other[0], kind);

@@ -41,11 +41,11 @@ use transport::Content;
 use wire::{Answered, Request, Wire};
 
 pub(crate) use fetch::unreadable;
-pub use tls::Roots;
+pub use tls::{Roots, Trust};
 pub use wire::Stats;
 
 /// Where the tenant is, and how to sign in.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Connection {
     /// `https://HOST`, or `http://127.0.0.1:PORT` for a sandbox in this process.
     pub base_url: String,
@@ -55,8 +55,8 @@ pub struct Connection {
     pub audience: Option<String>,
     /// Who signs in.
     pub credentials: Credentials,
-    /// Certificates that are trusted besides the system's.
-    pub roots: Vec<Roots>,
+    /// The HTTP client with what it trusts, in the making.
+    pub trust: Trust,
     /// Where secrets are learned.
     pub secrets: Secrets,
     /// How fast requests may go out.
@@ -116,9 +116,9 @@ impl Client {
     /// # Errors
     /// Credentials that can't be used or that the tenant refuses, or a tenant that can't be reached.
     pub async fn connect(connection: Connection) -> Result<Self, Error> {
-        let Connection { base_url, domain, audience, credentials, roots, secrets, pacing, clock } = connection;
+        let Connection { base_url, domain, audience, credentials, trust, secrets, pacing, clock } = connection;
         credentials.teach(&secrets);
-        let http = tls::http(&roots, base_url.starts_with("http://"))?;
+        let http = trust.http()?;
         let client = Self(Arc::new(Shared {
             wire: Wire::new(http, &base_url, secrets.clone(), clock, pacing),
             audience: audience.unwrap_or_else(|| format!("https://{domain}/api/v2/")),

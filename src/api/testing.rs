@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::auth::Credentials;
 use super::clock::Clock;
-use super::{Client, Connection};
+use super::{Client, Connection, Trust};
 use crate::error::Error;
 use crate::secret::Secrets;
 
@@ -115,7 +115,7 @@ impl Server {
             domain: "x.auth0.com".to_owned(),
             audience: None,
             credentials: Credentials::ClientSecret { client_id: "me".to_owned(), client_secret: "s3cret-word".into() },
-            roots: Vec::new(),
+            trust: Trust::begin(Vec::new(), true),
             secrets: Secrets::default(),
             pacing: super::pace::Pacing::default(),
             clock,

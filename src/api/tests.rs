@@ -6,7 +6,7 @@ use super::auth::Credentials;
 use super::clock::Clock;
 use super::failure::Cause;
 use super::testing::{Asked, Reply, Server};
-use super::{Client, Connection, Roots};
+use super::{Client, Connection, Roots, Trust};
 use crate::kinds::Registry;
 use crate::kinds::kind::{Kind, Method};
 use crate::plan::call::Call;
@@ -266,13 +266,16 @@ async fn a_certificate_is_refused_unless_somebody_vouches_for_it() {
     });
     let server = Server::start(|_, _| Reply::Hang);
     let base_url = format!("https://localhost:{port}");
-    let connection = Connection { base_url, ..server.connection(Clock::leaping()) };
-    let error = Client::connect(connection.clone()).await.unwrap_err();
+    let connection = |roots| {
+        let (base_url, trust) = (base_url.clone(), Trust::begin(roots, false));
+        Connection { base_url, trust, ..server.connection(Clock::leaping()) }
+    };
+    let error = Client::connect(connection(Vec::new())).await.unwrap_err();
     assert_eq!(error.to_string(), "POST /oauth/token: the certificate of `localhost` is not trusted");
     assert!(error.hint.unwrap().contains("--ca-bundle"));
 
     let roots = vec![Roots { from: "--ca-bundle own.pem".to_owned(), pem: certificate.cert.pem().into_bytes() }];
-    let error = Client::connect(Connection { roots, ..connection }).await.unwrap_err();
+    let error = Client::connect(connection(roots)).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "POST /oauth/token: the connection broke before the answer came",

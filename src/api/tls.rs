@@ -4,6 +4,7 @@
 //! build a client at all; then the Mozilla roots in the binary stand in (dependencies.md).
 
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use reqwest::{Certificate, ClientBuilder};
@@ -25,8 +26,27 @@ pub struct Roots {
     pub pem: Vec<u8>,
 }
 
+/// An HTTP client in the making: the system has hundreds of certificates to read, which need not wait
+/// for the definitions, nor they for it.
+#[derive(Debug)]
+pub struct Trust(JoinHandle<Result<reqwest::Client, Error>>);
+
+impl Trust {
+    /// Begins to read the system's certificates, and trusts `extra` besides; `is_local` is for a server
+    /// in this process.
+    #[must_use]
+    pub fn begin(extra: Vec<Roots>, is_local: bool) -> Self {
+        Self(std::thread::spawn(move || http(&extra, is_local)))
+    }
+
+    /// Waits for the client.
+    pub(super) fn http(self) -> Result<reqwest::Client, Error> {
+        self.0.join().unwrap_or_else(|_| Err(Error::new("can't set up TLS")))
+    }
+}
+
 /// Builds the HTTP client; `is_local` is for a server in this process, which no proxy can reach.
-pub(super) fn http(extra: &[Roots], is_local: bool) -> Result<reqwest::Client, Error> {
+fn http(extra: &[Roots], is_local: bool) -> Result<reqwest::Client, Error> {
     let extra = extra.iter().map(certificates).collect::<Result<Vec<_>, _>>()?.concat();
     let merged = extra.iter().map(|der| Certificate::from_der(der)).collect::<Result<Vec<_>, _>>();
     let merged = merged.map_err(|error| Error::new("can't use the extra certificates").because(error))?;

@@ -138,7 +138,7 @@ impl ReadBack<'_> {
         let of_kind = kinds.into_iter().filter_map(|(kind, entries)| Some((self.registry.get(kind)?, entries)));
         let read = of_kind.map(|(kind, entries)| async move {
             let seen = if self.is_listed(kind, &entries) {
-                self.listed(kind, &entries, is_settled).await?
+                self.listed(kind, &entries, is_settled, after).await?
             } else {
                 try_join_all(entries.iter().map(|entry| self.single(kind, entry, is_settled, after))).await?
             };
@@ -183,6 +183,7 @@ impl ReadBack<'_> {
         kind: &Kind,
         entries: &[&Entry],
         is_settled: &(impl Fn(&Object) -> bool + Sync),
+        after: usize,
     ) -> Result<Vec<Seen>, Error> {
         // By handle, or by name for kinds without: does it stay?
         let written: HashMap<&str, bool> = entries
@@ -191,7 +192,7 @@ impl ReadBack<'_> {
             .collect();
         let (mut left, mut pause) = (self.lag, FIRST_LOOK);
         loop {
-            let mut found = self.client.fetch(&[kind], self.needs).await?;
+            let mut found = self.client.fetch_after(&[kind], self.needs, after).await?;
             if let Some(reason) = found.unreadable.remove(&kind.name) {
                 return Ok(vec![Seen::Unreadable(reason)]);
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::api::auth::Credentials;
 use crate::api::clock::Clock;
 use crate::api::pace::Pacing;
-use crate::api::{Client, Connection, Roots};
+use crate::api::{Client, Connection, Roots, Trust};
 use crate::apply::READ_LAG;
 use crate::apply::journal::{Account, Journals};
 use crate::config::settings::{Project, Settings, Target, pattern};
@@ -123,6 +123,8 @@ pub struct Session {
     pub read_lag: Duration,
     /// The snapshot that stands in the place of the definitions.
     rollback: Option<Snapshot>,
+    /// The certificates, which are read beside the definitions.
+    trust: Option<Trust>,
     /// The patterns of the flags, each with its flag.
     named: Vec<(&'static str, Pattern)>,
 }
@@ -189,7 +191,7 @@ impl Session {
             policy.moved.clear();
         }
         let read_lag = Duration::from_secs(consent.read_lag);
-        Ok(Self { settings, policy, pacing, read_lag, rollback, named })
+        Ok(Self { settings, policy, pacing, read_lag, rollback, trust: None, named })
     }
 
     /// Means the journals of this environment.
@@ -242,7 +244,9 @@ impl Session {
     ///
     /// # Errors
     /// Everything that is wrong with them.
-    pub fn load(&self, context: &Context) -> Result<Desired, Error> {
+    pub fn load(&mut self, context: &Context) -> Result<Desired, Error> {
+        // What is wrong with it is said when it is needed.
+        self.trust = self.trust(context).ok();
         if let Some(snapshot) = &self.rollback {
             let lost = snapshot.lost().map(|(address, path)| {
                 Problem::warning(format!("{address}: `{}` can't be restored", label(path)))
@@ -257,6 +261,12 @@ impl Session {
         let Loaded { desired, warnings } = loaded.map_err(unsent)?;
         context.ui.warnings(warnings);
         Ok(desired)
+    }
+
+    /// Begins to read the certificates that are trusted.
+    fn trust(&self, context: &Context) -> Result<Trust, Error> {
+        let named = context.global.ca_bundle.iter().chain(&self.settings.ca_bundle);
+        Ok(Trust::begin(roots(named.cloned())?, matches!(self.settings.target, Target::Sandbox)))
     }
 
     /// Signs in to the tenant; starts the sandbox if that is the tenant.
@@ -282,13 +292,13 @@ impl Session {
                 (Some(sandbox), url, domain, credentials)
             }
         };
-        let flag = context.global.ca_bundle.clone();
+        let trust = self.trust.take().map_or_else(|| self.trust(context), Ok)?;
         let connection = Connection {
             base_url,
             domain,
             audience: None,
             credentials,
-            roots: roots(flag.into_iter().chain(self.settings.ca_bundle.clone()))?,
+            trust,
             secrets: context.secrets.clone(),
             pacing: self.pacing,
             clock: Clock::default(),

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use tenantctl::api::auth::Credentials;
 use tenantctl::api::clock::Clock;
 use tenantctl::api::pace::Pacing;
-use tenantctl::api::{Client, Connection};
+use tenantctl::api::{Client, Connection, Trust};
 use tenantctl::apply::{self, Job, Outcome, ReadBack};
 use tenantctl::export::files::{self as export, File};
 use tenantctl::kinds::Registry;
@@ -162,7 +162,7 @@ pub(crate) async fn connect(sandbox: &Sandbox, url: &str) -> Client {
             client_id: sandbox.client_id.clone(),
             client_secret: sandbox.client_secret.clone(),
         },
-        roots: Vec::new(),
+        trust: Trust::begin(Vec::new(), true),
         secrets: Secrets::default(),
         pacing: Pacing::default(),
         clock: Clock::leaping(),
