@@ -195,11 +195,13 @@ pub fn next(attempt: &Attempt) -> Next {
     if attempt.waited.saturating_add(wait) <= attempt.max_wait {
         return Next::Wait(wait);
     }
-    Next::GiveUp(format!(
-        "the API asks to wait {} more, and tenantctl waits {} at most for one request",
-        words(wait),
-        words(attempt.max_wait)
-    ))
+    let most = words(attempt.max_wait);
+    Next::GiveUp(match told {
+        Some(_) => {
+            format!("the API asks to wait {} more, and tenantctl waits {most} at most for one request", words(wait))
+        }
+        None => format!("gave up: tenantctl waits {most} at most for one request (--max-wait)"),
+    })
 }
 
 /// Gives the time before the next attempt where the server named none: it doubles, and half of it

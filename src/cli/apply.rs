@@ -56,7 +56,15 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     if session.settings.protected && saved.is_none() {
         let name = &session.settings.environment;
         return Err(Error::refused(format!("the environment `{name}` is protected: it takes a saved plan only")).hint(
-            format!("tenantctl plan -e {name} --out FILE, have it reviewed, then tenantctl apply -e {name} FILE"),
+            match &args.consent.rollback {
+                None => format!(
+                    "tenantctl plan -e {name} --out FILE, have it reviewed, then tenantctl apply -e {name} FILE"
+                ),
+                Some(_) => format!(
+                    "tenantctl plan -e {name} --rollback SNAPSHOT --allow-delete --out FILE, have it reviewed, then \
+                     tenantctl apply -e {name} --rollback SNAPSHOT FILE"
+                ),
+            },
         ));
     }
     if let Some(saved) = &saved {

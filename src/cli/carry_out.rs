@@ -61,9 +61,15 @@ pub(super) async fn carry_out(mut run: Run<'_>, tell: impl Fn(&Ledger)) -> Resul
         context.ui.error(error);
     }
     if outcome.wrote && !ledger.is_as_planned() {
-        let Ledger { environment, .. } = &ledger;
-        let path = &journal.snapshot;
-        context.ui.say(&format!("to go back: tenantctl apply -e {environment} --rollback {path} --allow-delete"));
+        let path = root.join(&journal.snapshot).display().to_string();
+        let back = ["-e", &ledger.environment, "--rollback", &path];
+        let command = if session.settings.protected {
+            let plan = context.command("plan", &[&back[..], &["--allow-delete", "--out", "FILE"]].concat());
+            format!("{plan}, then {}", context.command("apply", &[&back[..], &["FILE"]].concat()))
+        } else {
+            context.command("apply", &[&back[..], &["--allow-delete"]].concat())
+        };
+        context.ui.say(&format!("to go back: {command}"));
     }
     let is_seen = ledger.summary.unknown == 0 && ledger.differing.is_empty() && matches!(rest, Some(Ok(_)));
     if let Err(error) = journal.end(is_seen, clock.now()) {

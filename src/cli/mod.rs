@@ -18,6 +18,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::settings::{Project, process_variables};
 use crate::error::{Error, Exit};
+use crate::render::visible;
 use crate::secret::Secrets;
 use crate::ui::Ui;
 
@@ -76,6 +77,15 @@ pub struct Context {
 }
 
 impl Context {
+    /// Writes a command of ours, in this folder, as a shell takes it.
+    #[must_use]
+    pub fn command(&self, verb: &str, arguments: &[&str]) -> String {
+        let folder = self.global.directory.as_ref().map(|folder| folder.display().to_string());
+        let folder = folder.iter().flat_map(|folder| ["-C", folder.as_str()]);
+        let words = ["tenantctl", verb].into_iter().chain(folder).chain(arguments.iter().copied());
+        words.map(|word| visible(&shell_word(word))).collect::<Vec<_>>().join(" ")
+    }
+
     /// Finds and reads the project file.
     ///
     /// # Errors
@@ -83,6 +93,15 @@ impl Context {
     pub fn project(&self) -> Result<Project, Error> {
         Project::find(self.global.directory.as_deref(), process_variables(), &self.secrets)
     }
+}
+
+/// Writes an argument as a shell takes it.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:@%+=,~".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// Runs the program with the arguments of the process.

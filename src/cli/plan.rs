@@ -59,7 +59,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     }
     context.ui.result(&printed(context, args.format, &plan));
     if let Some(path) = &args.out {
-        context.ui.say(&saved(context, &plan, path));
+        context.ui.say(&saved(context, args, &plan, path));
     }
     Ok(exit_of(args, &plan))
 }
@@ -178,23 +178,12 @@ fn printed(context: &Context, format: Format, plan: &Plan) -> String {
 }
 
 /// Says where a plan is, and which command applies it.
-fn saved(context: &Context, plan: &Plan, path: &Path) -> String {
-    let folder = context.global.directory.as_ref().map(|folder| ["-C".to_owned(), folder.display().to_string()]);
+fn saved(context: &Context, args: &Args, plan: &Plan, path: &Path) -> String {
     let path = path.display().to_string();
-    let words = ["tenantctl", "apply"].map(str::to_owned).into_iter();
-    let words = words.chain(folder.into_iter().flatten());
-    let words = words.chain(["-e".to_owned(), plan.environment.clone(), path.clone()]);
-    let command = words.map(|word| visible(&shell_word(word))).collect::<Vec<_>>().join(" ");
-    format!("the plan is saved to {}; apply it with `{command}`", visible(&path))
-}
-
-/// Writes an argument as a shell takes it.
-fn shell_word(text: String) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "-_./:@%+=,~".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text;
-    }
-    format!("'{}'", text.replace('\'', "'\\''"))
+    let rollback = args.consent.rollback.as_ref().map(|snapshot| snapshot.display().to_string());
+    let rollback = rollback.iter().flat_map(|snapshot| ["--rollback", snapshot.as_str()]);
+    let words: Vec<&str> = ["-e", &plan.environment].into_iter().chain(rollback).chain([path.as_str()]).collect();
+    format!("the plan is saved to {}; apply it with `{}`", visible(&path), context.command("apply", &words))
 }
 
 fn exit_of(args: &Args, plan: &Plan) -> Exit {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::api::auth::Credentials;
 use crate::api::clock::Clock;
-use crate::api::pace::Pacing;
+use crate::api::pace::{Pacing, words};
 use crate::api::{Client, Connection, Roots, Trust};
 use crate::apply::READ_LAG;
 use crate::apply::journal::{Account, Journals};
@@ -220,7 +220,8 @@ impl Session {
         let clock = connected.client.clock();
         let left = (last.last + self.read_lag).saturating_sub(clock.now());
         if !last.is_seen && !left.is_zero() && left <= self.read_lag {
-            context.ui.say(&format!("waiting {} ms, until reads show what it wrote", left.as_millis()));
+            let time = words(left);
+            context.ui.say(&format!("waiting {time}, until reads must show what the last apply wrote (--read-lag)"));
             clock.wait(left).await;
         }
         Ok(())
@@ -249,8 +250,9 @@ impl Session {
         self.trust = self.trust(context).ok();
         if let Some(snapshot) = &self.rollback {
             let lost = snapshot.lost().map(|(address, path)| {
-                Problem::warning(format!("{address}: `{}` can't be restored", label(path)))
-                    .hint("snapshots hold no secrets, and some fields can't be cleared: set it by hand")
+                Problem::warning(format!("{address}: the snapshot can't restore `{}`", label(path))).hint(
+                    "it holds no secrets, and some fields can't be cleared: if the apply changed it, set it by hand",
+                )
             });
             let mut problems = Problems::default();
             problems.extend(lost);

@@ -44,7 +44,11 @@ pub fn confirmed(saved: &Plan, now: &Plan, shown: &Plan) -> Result<Plan, Error> 
         return Err(stale(format!("it was made by version `{made}` of tenantctl, and this is `{this}`")));
     }
     if saved.definitions_sha256 != now.definitions_sha256 {
-        return Err(stale("the definitions or the keywords changed since".to_owned()));
+        return Err(stale(
+            "the definitions or the keywords changed since; or it leads back to a snapshot, which `--rollback` must name \
+             here too"
+                .to_owned(),
+        ));
     }
     let is_left = |wanted: &Change| shown.changes.iter().any(|change| change.address() == wanted.address());
     if !saved.changes.is_empty() && !saved.changes.iter().any(is_left) {

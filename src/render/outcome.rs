@@ -22,8 +22,14 @@ pub fn outcome_text(ledger: &Ledger, style: Style) -> String {
         ));
     }
     let differing = ledger.differing.iter();
-    let differs =
-        differing.map(|change| (change.address().to_string(), change.action, plan_text::edits_text(change, style)));
+    let differs = differing.map(|change| {
+        let how = match change.action {
+            Action::Create => "the tenant does not show it; if reads lag, give it more time with --read-lag".to_owned(),
+            Action::Delete => "the tenant still shows it; if reads lag, give it more time with --read-lag".to_owned(),
+            Action::Update | Action::Replace => plan_text::edits_text(change, style),
+        };
+        (change.address().to_string(), change.action, how)
+    });
     lines.extend(section("Still different", differs, style));
     if !lines.is_empty() {
         lines.push(String::new());
