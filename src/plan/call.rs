@@ -217,7 +217,7 @@ fn lookups(fields: &Fields, body: &Value) -> Vec<LookedUp> {
             match (members.get(&field.name), &field.items) {
                 (None, _) => {
                     let looked_up = |lookup| LookedUp { owner: at.to_owned(), name: field.name.clone(), lookup };
-                    found.extend(field.lookup.clone().map(looked_up));
+                    found.extend(field.lookup.as_deref().cloned().map(looked_up));
                 }
                 (Some(Value::Array(elements)), Some(items)) => {
                     for (index, element) in elements.iter().enumerate() {

@@ -108,16 +108,18 @@ impl Walk<'_> {
         }
     }
 
-    /// Within an object that is written anyway, what the API refuses beside the definition goes.
+    /// What the API refuses beside the definition goes, within an object that is written anyway.
     fn displaced_members(&mut self, kind: &Kind, live: &Map<String, Value>) {
         for displaced in displaced(kind.of(&self.desired.value), &self.desired.value, live) {
             let top = displaced.pointer.split('/').nth(1).map(|name| format!("/{name}/")).unwrap_or_default();
-            let is_written = self.found.edits.iter().any(|edit| format!("{}/", edit.path).starts_with(&top));
+            let is_top = !displaced.pointer[1..].contains('/');
+            let is_written = is_top || self.found.edits.iter().any(|edit| format!("{}/", edit.path).starts_with(&top));
             let is_said = self.found.edits.iter().any(|edit| edit.path == displaced.pointer);
             if let (true, true, false, Some(value)) =
                 (displaced.is_change, is_written, is_said, at(live, &displaced.pointer))
             {
-                let place = Place { path: displaced.pointer.clone(), depth: NESTED, write_once: false };
+                let depth = if is_top { 1 } else { NESTED };
+                let place = Place { path: displaced.pointer.clone(), depth, write_once: false };
                 self.push(Op::Remove, &place, Some(value.clone()), None, None);
             }
         }

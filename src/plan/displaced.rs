@@ -7,6 +7,7 @@
 use serde_json::{Map, Value};
 
 use crate::kinds::kind::{Kind, Rule, value_of};
+use crate::text::escape;
 
 /// A member of the live object that the definition displaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,14 +18,15 @@ pub(super) struct Displaced {
     pub(super) is_change: bool,
 }
 
-/// Lists the members of a live object that its definition displaces.
+/// Lists the members of a live object that its definition displaces, at the top those that can be cleared.
 pub(super) fn displaced(kind: &Kind, desired: &Map<String, Value>, live: &Map<String, Value>) -> Vec<Displaced> {
     let both = over(live, desired);
     let mut found: Vec<Displaced> = Vec::new();
     for rule in kind.rules.iter().filter(|rule| rule.holds(&both)) {
-        for pointer in losers(rule, desired, live) {
-            if !found.iter().any(|displaced| displaced.pointer == *pointer) {
-                found.push(Displaced { pointer: pointer.clone(), is_change: rule.ignored.is_empty() });
+        for name in losers(kind, rule, desired, live) {
+            let pointer = if name.starts_with('/') { name.clone() } else { format!("/{}", escape(name)) };
+            if !found.iter().any(|displaced| displaced.pointer == pointer) {
+                found.push(Displaced { pointer, is_change: rule.ignored.is_empty() });
             }
         }
     }
@@ -32,18 +34,19 @@ pub(super) fn displaced(kind: &Kind, desired: &Map<String, Value>, live: &Map<St
 }
 
 /// The members of fields that a rule does not let stand.
-fn losers<'r>(rule: &'r Rule, desired: &Map<String, Value>, live: &Map<String, Value>) -> Vec<&'r String> {
+fn losers<'r>(kind: &Kind, rule: &'r Rule, desired: &Map<String, Value>, live: &Map<String, Value>) -> Vec<&'r String> {
     let is_there = |object, pointer: &String| value_of(object, pointer).is_some_and(|value| !is_empty(value));
+    // What stands at the top is sent alone or not at all, so that there it must be possible to clear it.
+    let may_go = |name: &String| name.starts_with('/') || kind.fields.get(name).is_some_and(|field| field.nullable);
     let mut losers: Vec<&String> = Vec::new();
     for pointer in rule.empty.iter().chain(&rule.ignored) {
         if is_there(desired, pointer) {
-            losers.extend(rule.given.iter().chain(rule.when.0.keys()));
-        } else {
+            losers.extend(rule.given.iter().chain(rule.when.0.keys()).filter(|name| may_go(name)));
+        } else if pointer.starts_with('/') {
             losers.push(pointer);
         }
     }
-    // What stands at the top is sent alone, or not at all.
-    losers.retain(|pointer| pointer.starts_with('/') && is_there(live, pointer) && !is_there(desired, pointer));
+    losers.retain(|pointer| is_there(live, pointer) && !is_there(desired, pointer));
     losers
 }
 

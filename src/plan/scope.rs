@@ -120,6 +120,9 @@ impl<'a> Scope<'a> {
     }
 
     fn hangs_on_left_out(&self, kind: &Kind, object: &Object) -> bool {
+        if self.left_out.is_empty() {
+            return false;
+        }
         let by_identity: BTreeSet<&str> =
             kind.identity.iter().flat_map(|identity| &identity.fields).map(String::as_str).collect();
         names::references(kind, &object.value).into_iter().any(|Mention { pointer, reference, text, .. }| {

@@ -263,6 +263,12 @@ fn what_a_definition_gives_displaces_what_can_not_stand_beside_it() {
         bodies(&made)[0].2,
         json!({"client_authentication_methods": null, "token_endpoint_auth_method": "client_secret_post"})
     );
+    let grant = json!({"id": "g", "client_id": "a", "audience": API, "allow_all_scopes": true});
+    let live = json!({"resourceServers": [{"id": "r", "identifier": API, "scopes": [{"value": "s"}]}], "clients": [{"client_id": "a", "name": "A"}], "clientGrants": [grant]});
+    let desired = json!({"clientGrants": [{"client_id": "A", "audience": API, "scope": ["s"]}]});
+    assert_eq!(bodies(&planned(&desired, &live))[0].2, json!({"scope": ["s"], "allow_all_scopes": null}));
+    let desired = json!({"clientGrants": [{"client_id": "A", "audience": API, "scope": []}]});
+    assert!(planned(&desired, &live).plan.is_empty());
     // Where the one can't be written now, the other stays.
     let live =
         json!({"clients": [{"client_id": "c1", "name": "A", "token_endpoint_auth_method": "client_secret_post"}]});
