@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of kinds or tenants; every room that speaks to a person uses it.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// Joins a count and its noun: `1 change`, `3 changes`. Nouns that end in `y` become `ies`.
@@ -27,8 +28,8 @@ pub fn one_of<S: AsRef<str>>(names: &[S]) -> String {
 
 /// Escapes one part of a JSON Pointer (RFC 6901, section 3).
 #[must_use]
-pub fn escape(part: &str) -> String {
-    part.replace('~', "~0").replace('/', "~1")
+pub fn escape(part: &str) -> Cow<'_, str> {
+    if part.contains(['~', '/']) { part.replace('~', "~0").replace('/', "~1").into() } else { part.into() }
 }
 
 /// Writes bytes in hex.

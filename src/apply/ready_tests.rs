@@ -112,7 +112,7 @@ async fn a_value_that_only_a_list_knows_is_read_before_the_call() {
         Reply::Json(200, json!({}))
     });
     let item = field("actions", "modules").items.as_ref().unwrap();
-    let lookup = item.fields.get("module_version_id").unwrap().lookup.clone().unwrap();
+    let lookup = item.fields.get("module_version_id").unwrap().lookup.as_deref().unwrap();
     let calls = |number: u32| {
         let body = json!({"modules": [{"module_id": "m1", "module_version_number": number}]});
         let looked_up =
@@ -154,7 +154,8 @@ async fn published_late(requires: &[&str], late: usize) -> (usize, Vec<String>) 
         }
         let body = json!({"modules": [{"module_id": "m1", "module_version_number": 2}]});
         let lookup = lookup.clone();
-        let looked_up = LookedUp { owner: "/modules/0".to_owned(), name: "module_version_id".to_owned(), lookup };
+        let looked_up =
+            LookedUp { owner: "/modules/0".to_owned(), name: "module_version_id".to_owned(), lookup: *lookup };
         Ok(vec![Call { lookups: vec![looked_up], ..Call::new(Method::Patch, "/actions/actions/a1", Some(body)) }])
     };
     let plan = plan(vec![

@@ -18,6 +18,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::settings::{Project, process_variables};
 use crate::error::{Error, Exit};
+use crate::kinds::Registry;
 use crate::render::visible;
 use crate::secret::Secrets;
 use crate::ui::Ui;
@@ -107,6 +108,8 @@ fn shell_word(text: &str) -> String {
 /// Runs the program with the arguments of the process.
 #[must_use]
 pub fn main() -> ExitCode {
+    // Parsing the declarations takes some milliseconds, and almost every command needs them.
+    std::thread::spawn(Registry::builtin);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -72,7 +72,7 @@ async fn all(context: &Context, args: &Args) -> Result<Exit, Error> {
     let settle = |(at, name): (usize, &&'_ str)| Part {
         at,
         name: (*name).to_owned(),
-        session: Session::of(&project, Some(name), &args.choice, &args.consent),
+        session: Session::of(context, &project, Some(name), &args.choice, &args.consent),
         context: Context { ui: context.ui.holding(), ..context.clone() },
     };
     let progress = context.ui.progress(names.len());

@@ -123,7 +123,7 @@ pub struct Session {
     pub read_lag: Duration,
     /// The snapshot that stands in the place of the definitions.
     rollback: Option<Snapshot>,
-    /// The certificates, which are read beside the definitions.
+    /// The certificates, which are read beside the declarations and the definitions.
     trust: Option<Trust>,
     /// The patterns of the flags, each with its flag.
     named: Vec<(&'static str, Pattern)>,
@@ -155,14 +155,23 @@ impl Session {
     /// All that is wrong with the project file or the flags.
     pub fn open(context: &Context, choice: &Choice, consent: &Consent) -> Result<Self, Error> {
         let project = context.project().map_err(unsent)?;
-        Self::of(&project, choice.environment.as_deref(), choice, consent)
+        Self::of(context, &project, choice.environment.as_deref(), choice, consent)
     }
 
     /// Settles one environment of a project.
     ///
     /// # Errors
     /// All that is wrong with it or the flags.
-    pub fn of(project: &Project, name: Option<&str>, choice: &Choice, consent: &Consent) -> Result<Self, Error> {
+    pub fn of(
+        context: &Context,
+        project: &Project,
+        name: Option<&str>,
+        choice: &Choice,
+        consent: &Consent,
+    ) -> Result<Self, Error> {
+        // It takes as long as the declarations, so it begins before them. What is wrong with it is
+        // said when it is needed.
+        let trust = begin(context, project.ca_bundle(), !project.is_of_host(name)).ok();
         let registry = Registry::builtin();
         let mut settings = project.settings(name, registry).map_err(unsent)?;
         settings.strict |= consent.strict;
@@ -191,7 +200,7 @@ impl Session {
             policy.moved.clear();
         }
         let read_lag = Duration::from_secs(consent.read_lag);
-        Ok(Self { settings, policy, pacing, read_lag, rollback, trust: None, named })
+        Ok(Self { settings, policy, pacing, read_lag, rollback, trust, named })
     }
 
     /// Means the journals of this environment.
@@ -245,9 +254,7 @@ impl Session {
     ///
     /// # Errors
     /// Everything that is wrong with them.
-    pub fn load(&mut self, context: &Context) -> Result<Desired, Error> {
-        // What is wrong with it is said when it is needed.
-        self.trust = self.trust(context).ok();
+    pub fn load(&self, context: &Context) -> Result<Desired, Error> {
         if let Some(snapshot) = &self.rollback {
             let lost = snapshot.lost().map(|(address, path)| {
                 Problem::warning(format!("{address}: the snapshot can't restore `{}`", label(path))).hint(
@@ -263,12 +270,6 @@ impl Session {
         let Loaded { desired, warnings } = loaded.map_err(unsent)?;
         context.ui.warnings(warnings);
         Ok(desired)
-    }
-
-    /// Begins to read the certificates that are trusted.
-    fn trust(&self, context: &Context) -> Result<Trust, Error> {
-        let named = context.global.ca_bundle.iter().chain(&self.settings.ca_bundle);
-        Ok(Trust::begin(roots(named.cloned())?, matches!(self.settings.target, Target::Sandbox)))
     }
 
     /// Signs in to the tenant; starts the sandbox if that is the tenant.
@@ -294,7 +295,8 @@ impl Session {
                 (Some(sandbox), url, domain, credentials)
             }
         };
-        let trust = self.trust.take().map_or_else(|| self.trust(context), Ok)?;
+        let again = || begin(context, self.settings.ca_bundle.clone(), matches!(self.settings.target, Target::Sandbox));
+        let trust = self.trust.take().map_or_else(again, Ok)?;
         let connection = Connection {
             base_url,
             domain,
@@ -417,6 +419,11 @@ fn patterns(flag: &str, texts: &[String], registry: &Registry) -> Result<Vec<Pat
             .map_err(|problem| Error::new(format!("{flag}: {}", problem.message)).maybe_hint(problem.hint))
     };
     texts.iter().map(read).collect()
+}
+
+/// Begins to read the certificates that are trusted.
+fn begin(context: &Context, ca_bundle: Option<PathBuf>, is_local: bool) -> Result<Trust, Error> {
+    Ok(Trust::begin(roots(context.global.ca_bundle.iter().cloned().chain(ca_bundle))?, is_local))
 }
 
 fn roots(paths: impl Iterator<Item = PathBuf>) -> Result<Vec<Roots>, Error> {

@@ -117,6 +117,19 @@ impl Project {
         self.file.environments.iter().map(|(name, _)| name.value.as_str()).collect()
     }
 
+    /// Gives the file with certificates to trust that `SSL_CERT_FILE` names.
+    #[must_use]
+    pub fn ca_bundle(&self) -> Option<PathBuf> {
+        self.variables.given("SSL_CERT_FILE").map(PathBuf::from)
+    }
+
+    /// Tells whether the tenant of an environment is a host, and not the embedded one.
+    #[must_use]
+    pub fn is_of_host(&self, environment: Option<&str>) -> bool {
+        let tenant = self.pick(environment).ok().and_then(|(_, part)| part.tenant.as_ref());
+        tenant.is_some_and(|tenant| Target::read(tenant, &mut Problems::default()) != Some(Target::Sandbox))
+    }
+
     /// Settles an environment. Without a name it is the only one.
     ///
     /// # Errors
@@ -157,7 +170,7 @@ impl Project {
             moved: self.file.moved.iter().map(|moved| moved.value.clone()).collect(),
             hooks: self.file.hooks.clone(),
             pacing: part.pace,
-            ca_bundle: self.variables.given("SSL_CERT_FILE").map(PathBuf::from),
+            ca_bundle: self.ca_bundle(),
             strict: self.file.strict,
             variables: self.variables.clone(),
             credentials: part.credentials.clone(),

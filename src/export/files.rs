@@ -4,6 +4,7 @@
 //! not be read are not in the tenant's map, and so not in the file. The same tenant gives the same
 //! bytes, whatever the order of the answers it was made from.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -75,7 +76,7 @@ pub fn files(registry: &Registry, tenant: &Tenant, options: &Options) -> Result<
         export.problems.push(Problem::warning(message).hint(hint));
     }
     let document = Value::Object(document.into_iter().collect());
-    let text = yaml(&document).map_err(|cause| Error::new("the tenant could not be written as YAML").because(cause))?;
+    let text = yaml(document).map_err(|cause| Error::new("the tenant could not be written as YAML").because(cause))?;
     let mut files = export.companions;
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files.insert(0, File { path: PathBuf::from(MAIN), text });
@@ -154,14 +155,15 @@ impl Export {
 
     /// Writes down one object.
     fn object(&mut self, kind: &Kind, object: &Object, pin: Option<&str>) -> (Map<String, Value>, LeftOut) {
-        let mut source = object.value.clone();
+        let mut source = Cow::Borrowed(&object.value);
         if let (Some(pin), Some(id)) = (pin, &object.id) {
-            source.insert(pin.to_owned(), Value::from(id.clone()));
+            source.to_mut().insert(pin.to_owned(), Value::from(id.clone()));
         }
+        let kind = kind.of(&object.value);
         // What the API does not take beside the rest is left out: it says the same in another way.
-        let rules = kind.of(&source).rules.iter().filter(|rule| rule.holds(&object.value));
+        let rules = kind.rules.iter().filter(|rule| rule.holds(&object.value));
         for pointer in rules.flat_map(|rule| &rule.ignored) {
-            remove_at(&mut source, pointer);
+            remove_at(source.to_mut(), pointer);
         }
         let mut keywords = Vec::new();
         let mut companion = |companion: &Companion, text: &str| self.companion(companion, &object.value, text);
@@ -175,7 +177,7 @@ impl Export {
             marker(&keyword)
         };
         let mut keeper = Keeper { pin, left: LeftOut::default(), companion: &mut companion, marker: &mut marker };
-        let value = keeper.object(&kind.of(&source).fields, &source);
+        let value = keeper.object(&kind.fields, &source);
         let left = keeper.left;
         self.keywords.extend(keywords);
         (value, left)

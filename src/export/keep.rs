@@ -67,7 +67,7 @@ impl Keeper<'_> {
                 is_whole &= !field.required;
             }
         }
-        kept.sort_by(|(a, _), (b, _)| rank(a).cmp(&rank(b)));
+        kept.sort_by_cached_key(|(name, _)| rank(name));
         is_whole &= !(kept.is_empty() && lost_some);
         (kept.into_iter().collect(), is_whole)
     }
@@ -154,8 +154,8 @@ fn whole(value: Value) -> Value {
 }
 
 /// Gives the place of a member among its siblings.
-fn rank(name: &str) -> (usize, &str) {
-    (FIRST.iter().position(|first| *first == name).unwrap_or(FIRST.len()), name)
+fn rank(name: &str) -> (usize, String) {
+    (FIRST.iter().position(|first| *first == name).unwrap_or(FIRST.len()), name.to_owned())
 }
 
 /// Gives the place of a member of a set: by the fields that tell its members apart, then by all.

@@ -7,7 +7,7 @@
 use serde_json::json;
 
 use super::kind::{Child, Field, Fields, Kind, Named, Reference, Type};
-use super::server::{Joined, ServerField};
+use super::server::Joined;
 
 /// Gives all kinds, each `child` field with the kind of its elements.
 pub(super) fn resolved(kinds: Vec<Kind>) -> Vec<Kind> {
@@ -15,18 +15,18 @@ pub(super) fn resolved(kinds: Vec<Kind>) -> Vec<Kind> {
 }
 
 fn with_elements(mut kind: Kind) -> Kind {
-    kind.fields = kind.fields.iter().map(with_element).collect();
-    kind.server.fields = kind.server.fields.iter().map(with_element).collect();
+    for fields in [&mut kind.fields, &mut kind.server.fields] {
+        fields.having_mut(|field| field.child.is_some()).for_each(make_element);
+    }
     kind.server.beside = resolved(kind.server.beside);
     kind
 }
 
-fn with_element(field: &Field) -> Field {
-    let mut field = field.clone();
+/// Gives a field its kind of elements, if it has some.
+fn make_element(field: &mut Field) {
     if let Some(child) = &field.child {
-        field.server.element = Some(Box::new(element(&field, child)));
+        field.server.element = Some(Box::new(element(field, child)));
     }
-    field
 }
 
 fn element(field: &Field, child: &Child) -> Kind {
@@ -68,7 +68,7 @@ fn members(items: Option<&Field>, child: &Child) -> Fields {
     if let Some(name) = &child.element {
         return std::iter::once(Field { name: name.clone(), required: true, ..items.clone() }).collect();
     }
-    items.fields.iter().map(|member| with_element(&on_the_wire(member))).collect()
+    items.fields.iter().map(on_the_wire).collect()
 }
 
 fn on_the_wire(member: &Field) -> Field {
@@ -77,6 +77,7 @@ fn on_the_wire(member: &Field) -> Field {
         let name = std::mem::replace(&mut member.name, handle.clone());
         member.alias.push(name);
     }
+    make_element(&mut member);
     member
 }
 
@@ -87,7 +88,7 @@ fn of_named(member: &Field, names: &Named, id: &str) -> Field {
         member.required = false;
         member.read_only = true;
         let joined = Joined { shape: Some(json!(format!("{{{}}}", member.name))), ..Joined::default() };
-        member.server = ServerField { joined: Some(joined), ..member.server };
+        member.server.joined = Some(joined);
         member.reference = None;
     }
     if member.name == id {

@@ -12,7 +12,7 @@ use super::endpoint::Method;
 use super::fields::Fields;
 use super::format::Format;
 use super::reference::Reference;
-use super::server::ServerField;
+use super::server::ForServer;
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -38,7 +38,7 @@ pub enum Type {
     Any,
 }
 
-/// One field of a kind, of an object, or the items of a list.
+/// One field of a kind, of an object, or the items of a list. There are thousands, and what few of them have is boxed.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a mark of its own in the declaration")]
@@ -132,7 +132,7 @@ pub struct Field {
     pub convert: Option<Convert>,
     /// It is written by a call of its own.
     #[serde(default)]
-    pub call: Option<FieldCall>,
+    pub call: Option<Box<FieldCall>>,
     /// Among all objects of the kind at most one has it true; making another one so ends it here.
     #[serde(default)]
     pub exclusive: bool,
@@ -141,7 +141,7 @@ pub struct Field {
     pub until: Option<Until>,
     /// It stands at endpoints of its own.
     #[serde(default)]
-    pub child: Option<Child>,
+    pub child: Option<Box<Child>>,
     /// Where the API's element of a list has it: a JSON Pointer (RFC 6901).
     #[serde(default)]
     pub from: Option<String>,
@@ -153,7 +153,7 @@ pub struct Field {
     pub names: Option<Named>,
     /// It is found by a read right before the write.
     #[serde(default)]
-    pub lookup: Option<Lookup>,
+    pub lookup: Option<Box<Lookup>>,
     /// Every object has it, and the API leaves it out of answers to tokens without this scope.
     #[serde(default)]
     pub hidden_without: Option<String>,
@@ -162,7 +162,7 @@ pub struct Field {
     pub masked: bool,
     /// What only the sandbox needs.
     #[serde(default)]
-    pub server: ServerField,
+    pub server: ForServer,
 }
 
 /// Where the text of a field stands when it has a file of its own.
@@ -180,6 +180,15 @@ impl Field {
     #[must_use]
     pub fn is_hidden(&self) -> bool {
         self.write_only || self.masked
+    }
+
+    /// Tells whether nothing in it can refer to another object.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.reference.is_none()
+            && self.names.is_none()
+            && self.fields.is_empty()
+            && self.items.as_ref().is_none_or(|items| items.is_plain())
     }
 
     /// Gives the name under which the API has it.

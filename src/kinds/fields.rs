@@ -31,6 +31,11 @@ impl Fields {
         self.0.iter_mut().find(|field| field.name == name).map(Arc::make_mut)
     }
 
+    /// Goes through those that have something, to change them.
+    pub(super) fn having_mut(&mut self, has: impl Fn(&Field) -> bool) -> impl Iterator<Item = &mut Field> {
+        self.0.iter_mut().filter(move |field| has(field)).map(Arc::make_mut)
+    }
+
     /// Finds a field by name, by an older name, or by its name on the wire.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Field> {

@@ -115,7 +115,7 @@ impl Kind {
 
     /// Goes through the fields that stand at endpoints of their own.
     pub fn children(&self) -> impl Iterator<Item = (&Field, &Child)> {
-        self.fields.iter().filter_map(|field| Some((field, field.child.as_ref()?)))
+        self.fields.iter().filter_map(|field| Some((field, field.child.as_deref()?)))
     }
 }
 

@@ -21,13 +21,19 @@ pub(super) fn resolved(mut kinds: Vec<Kind>) -> Result<Vec<Kind>, String> {
     for kind in &mut kinds {
         kind.server.served_by = served.get(&kind.name).cloned();
     }
-    let all = kinds.clone();
-    kinds.into_iter().map(|kind| with_variants(kind, &all)).collect()
+    let made = kinds.iter().map(|kind| made(kind, &kinds)).collect::<Result<Vec<_>, _>>()?;
+    for (kind, made) in kinds.iter_mut().zip(made) {
+        if let Some(variants) = &mut kind.variants {
+            variants.kinds = made;
+        }
+    }
+    Ok(kinds)
 }
 
-fn with_variants(mut kind: Kind, all: &[Kind]) -> Result<Kind, String> {
-    let Some(variants) = &kind.variants else { return Ok(kind) };
+/// Makes the kind of each value that has a case.
+fn made(kind: &Kind, all: &[Kind]) -> Result<BTreeMap<String, Arc<Kind>>, String> {
     let mut made = BTreeMap::new();
+    let Some(variants) = &kind.variants else { return Ok(made) };
     for case in &variants.cases {
         let variant = if let Some(name) = &case.kind {
             let other = all.iter().find(|other| other.name == *name);
@@ -45,10 +51,7 @@ fn with_variants(mut kind: Kind, all: &[Kind]) -> Result<Kind, String> {
         let variant = Arc::new(variant);
         made.extend(case.of.iter().map(|value| (value.clone(), Arc::clone(&variant))));
     }
-    if let Some(variants) = &mut kind.variants {
-        variants.kinds = made;
-    }
-    Ok(kind)
+    Ok(made)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, State};
 use axum::http::header;
+use tokio::time::Instant;
 
 use super::exchange::{Request, Response};
 use super::faults::{Fate, Strike, What};
@@ -46,16 +47,32 @@ impl Asked {
     }
 }
 
-/// Answers one request, or not.
+/// Answers one request, or not. Half of the latency is the way here, half the way back, so that what the sandbox
+/// itself takes adds nothing.
 pub async fn serve(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(line): ConnectInfo<Line>,
     request: axum::extract::Request,
 ) -> axum::response::Response {
+    let latency = shared.manner().latency;
+    let sent = Instant::now();
     let asked = asked(&shared, &request);
-    if !shared.manner().latency.is_zero() {
-        tokio::time::sleep(shared.manner().latency).await;
+    if latency.is_zero() {
+        return answered(&shared, &asked, &line, request).await;
     }
+    tokio::time::sleep_until(sent + latency / 2).await;
+    let answer = answered(&shared, &asked, &line, request).await;
+    tokio::time::sleep_until(sent + latency).await;
+    answer
+}
+
+/// Answers one request at once, or not.
+async fn answered(
+    shared: &Shared,
+    asked: &Asked,
+    line: &Line,
+    request: axum::extract::Request,
+) -> axum::response::Response {
     let strike = asked.fate.answer.as_ref();
     strike.inspect(|strike| asked.tell(strike));
     let what = strike.map(|strike| strike.what);
@@ -64,7 +81,7 @@ pub async fn serve(
         line.reset();
         return nothing();
     }
-    let request = read(&shared, &asked, request).await;
+    let request = read(shared, asked, request).await;
     match what {
         Some(What::Hang) => {
             asked.told("not answered");
@@ -78,8 +95,8 @@ pub async fn serve(
         }
         what => {
             let instead = what.and_then(|what| wire::scripted(what, &asked.path));
-            let response = shared.answer(&asked, request, instead, now());
-            send(&asked, &line, what, response).await
+            let response = shared.answer(asked, request, instead, now());
+            send(asked, line, what, response).await
         }
     }
 }

@@ -214,7 +214,7 @@ pub fn references_mut(
         visit: &mut impl FnMut(&str, &Reference, &mut String),
     ) {
         for (name, value) in value.iter_mut() {
-            if let Some(field) = fields.find(name) {
+            if let Some(field) = fields.find(name).filter(|field| !field.is_plain()) {
                 walk(field, value, &format!("{at}/{}", escape(name)), visit);
             }
         }
@@ -271,7 +271,7 @@ pub fn references(kind: &Kind, value: &Map<String, Value>) -> Vec<Mention> {
 
 fn mentions(fields: &Fields, value: &Map<String, Value>, at: &str, found: &mut Vec<Mention>) {
     for (name, member) in value {
-        if let Some(field) = fields.find(name) {
+        if let Some(field) = fields.find(name).filter(|field| !field.is_plain()) {
             mention(field, member, &format!("{at}/{}", escape(name)), (fields, value), found);
         }
     }

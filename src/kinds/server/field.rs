@@ -4,12 +4,34 @@
 //! schemas/README.md.
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
+use std::sync::LazyLock;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Fill, Holders, ServerKind};
 use crate::kinds::kind::{ChildCall, Condition, Endpoint, Kind, List};
+
+/// What a field's declaration says under `server`; most say nothing.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub struct ForServer(Option<Box<ServerField>>);
+
+impl Deref for ForServer {
+    type Target = ServerField;
+
+    fn deref(&self) -> &ServerField {
+        static NOTHING: LazyLock<ServerField> = LazyLock::new(ServerField::default);
+        self.0.as_deref().unwrap_or(&NOTHING)
+    }
+}
+
+impl DerefMut for ForServer {
+    fn deref_mut(&mut self) -> &mut ServerField {
+        self.0.get_or_insert_default()
+    }
+}
 
 /// Facts about a field that only the sandbox needs.
 #[derive(Debug, Clone, Default, Deserialize)]
