@@ -255,7 +255,7 @@ impl Reading for Filler<'_> {
 }
 
 /// Finds the `|` or `>` that begins a block scalar, in the line above its text.
-pub(super) fn block_start(text: &str, content: usize) -> usize {
+pub(crate) fn block_start(text: &str, content: usize) -> usize {
     let head = text[..content].trim_end();
     let line = head.rfind('\n').map_or(0, |at| at + 1);
     let head = head[line..].split(" #").next().unwrap_or_default().trim_end();

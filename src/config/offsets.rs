@@ -113,6 +113,29 @@ impl Replaced {
         start..end.max(start)
     }
 
+    /// Gives what the user wrote in exactly this range; nothing where it begins or ends within a part that was
+    /// replaced.
+    pub(crate) fn exact(&self, range: &Range<usize>) -> Option<Range<usize>> {
+        let before = range.end.checked_sub(1).and_then(|last| self.segment(last));
+        let end = match before {
+            None => 0,
+            Some(segment) if segment.is_verbatim => segment.origin.start + (range.end - segment.start),
+            Some(segment) => {
+                let next = self.segment(range.end).map_or(self.text.len(), |next| next.start);
+                (next == range.end).then_some(segment.origin.end)?
+            }
+        };
+        if range.is_empty() {
+            return Some(end..end);
+        }
+        let first = self.segment(range.start)?;
+        let start = match first {
+            segment if segment.is_verbatim => segment.origin.start + (range.start - segment.start),
+            segment => (segment.start == range.start).then_some(segment.origin.start)?,
+        };
+        Some(start..end)
+    }
+
     fn segment(&self, offset: usize) -> Option<&Segment> {
         if offset >= self.text.len() {
             return None;

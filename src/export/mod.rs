@@ -3,7 +3,9 @@
 //! Takes a `Tenant` whose references are names, decides what of it belongs into files, and lays it
 //! out. It never knows a plan, and writes nothing itself.
 
+mod edits;
 mod file_name;
 pub mod files;
 mod keep;
+mod merge;
 mod yaml;

@@ -25,6 +25,26 @@ pub(super) fn yaml(mut value: Value) -> Result<String, String> {
     Ok(quoted.give_back(text))
 }
 
+/// Writes a value in one line, as JSON that is YAML too; a keyword's marks in texts are escaped.
+pub(super) fn flow(value: &Value) -> String {
+    match value {
+        Value::Object(map) if map.contains_key(MARKER) => {
+            format!("\"##{}##\"", map[MARKER].as_str().unwrap_or_default())
+        }
+        Value::Object(map) => {
+            let members =
+                map.iter().map(|(name, value)| format!("{}: {}", flow(&Value::from(name.as_str())), flow(value)));
+            format!("{{ {} }}", members.collect::<Vec<_>>().join(", ")).replace("{  }", "{}")
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
+        Value::String(text) if needs_quotes(text) => {
+            let marks = [("##", "#\\u0023"), ("@@", "@\\u0040"), ("${{", "\\u0024{{")];
+            marks.iter().fold(value.to_string(), |text, (mark, escaped)| text.replace(mark, escaped))
+        }
+        other => other.to_string(),
+    }
+}
+
 /// The only member of an object that is written as a keyword's marker.
 const MARKER: &str = "\u{0}keyword";
 

@@ -128,7 +128,7 @@ impl Walk<'_> {
     fn field(&mut self, field: &Field, desired: &Value, live: Option<&Value>, at: &Place) {
         let at =
             &Place { write_once: at.write_once || (field.create_only && self.making != Making::All), ..at.clone() };
-        if self.making == Making::Nothing && live.is_none() && is_nothing(field, desired, at.depth) {
+        if self.making == Making::Nothing && live.is_none() && canon::is_nothing(field, desired, at.depth) {
             return;
         }
         let live = live.or(field.default.as_ref().filter(|_| self.making == Making::Nothing));
@@ -150,7 +150,7 @@ impl Walk<'_> {
         }
         match (desired, live) {
             (Value::Null, None) => {}
-            (Value::Null, Some(live)) if is_nothing(field, live, at.depth) => {}
+            (Value::Null, Some(live)) if canon::is_nothing(field, live, at.depth) => {}
             (Value::Null, Some(live)) => self.push(Op::Remove, at, Some(masked(field, live)), None, None),
             (Value::Object(map), Some(Value::Object(live))) => self.object(field, map, live, at),
             (Value::Array(items), Some(Value::Array(live))) if field.holds == Type::Set => {
@@ -326,26 +326,6 @@ impl Walk<'_> {
             return Edit { op, path, before: None, after: None, sensitive: true, set: None, source };
         }
         Edit { op, path, before, after, sensitive: false, set, source }
-    }
-}
-
-/// Tells whether a value says no more than that nothing is there: what the API takes anyway, or
-/// what is empty. It may leave that out of its answers.
-///
-/// An empty object within another one can switch something on, such as an addon.
-pub(super) fn is_nothing(field: &Field, value: &Value, depth: usize) -> bool {
-    if field.default.as_ref().is_some_and(|default| canon::are_equal(default, value)) {
-        return true;
-    }
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty() && field.one_of.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(map) if map.is_empty() => depth == 1,
-        Value::Object(map) => map
-            .iter()
-            .all(|(name, value)| field.fields.get(name).is_some_and(|member| is_nothing(member, value, depth + 1))),
-        Value::Bool(_) | Value::Number(_) => false,
     }
 }
 

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::SetEdit;
-use super::diff::{NESTED, is_nothing};
+use super::diff::NESTED;
 use crate::kinds::kind::Field;
 use crate::tenant::canon;
 
@@ -111,7 +111,7 @@ pub(super) fn says_the_same(field: Option<&Field>, desired: &Value, live: &Value
                     Some(_) if member.is_some_and(|member| member.masked) => true,
                     Some(live) => says_the_same(member, value, live),
                     None => member.map_or(value.is_null(), |member| {
-                        member.read_only || member.is_hidden() || is_nothing(member, value, NESTED)
+                        member.read_only || member.is_hidden() || canon::is_nothing(member, value, NESTED)
                     }),
                 }
             })

@@ -67,6 +67,12 @@ fn in_unit_of_files(field: &Field, name: &str, value: &Value) -> Value {
     }
 }
 
+/// Makes the value of one field canonical, as a definition has it.
+#[must_use]
+pub fn value(field: &Field, value: &Value) -> Value {
+    of(field, value, true)
+}
+
 fn of(field: &Field, value: &Value, keeps_null: bool) -> Value {
     match (field.holds, value) {
         (Type::Object, Value::Object(map)) if !field.fields.is_empty() => {
@@ -147,6 +153,27 @@ fn whole(number: &Number) -> Option<i64> {
     let float = number.as_f64().filter(|_| number.is_f64())?;
     #[expect(clippy::cast_possible_truncation, reason = "whole and within the range in which f64 is exact")]
     (float.fract() == 0.0 && float.abs() < EXACT).then_some(float as i64)
+}
+
+/// Tells whether a value says no more than that nothing is there: what the API takes anyway, or
+/// what is empty. It may leave that out of its answers.
+///
+/// An empty object within another one can switch something on, such as an addon.
+#[must_use]
+pub fn is_nothing(field: &Field, value: &Value, depth: usize) -> bool {
+    if field.default.as_ref().is_some_and(|default| are_equal(default, value)) {
+        return true;
+    }
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty() && field.one_of.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) if map.is_empty() => depth == 1,
+        Value::Object(map) => map
+            .iter()
+            .all(|(name, value)| field.fields.get(name).is_some_and(|member| is_nothing(member, value, depth + 1))),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// Tells whether two values are equal when the order of object members does not matter.

@@ -1,0 +1,427 @@
+//! Brings a text of definitions up to the live tenant: what equals it stays byte for byte, with its markers,
+//! comments, quotes and order.
+//!
+//! Pure; it walks the tree of the text, what the text means, and what the tenant has side by side. Values are
+//! compared in canonical form, so that a plan of the result is empty. What is written anew is what an export
+//! would write.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::edits::{Edits, Whole};
+use crate::config::substitute::Substituted;
+use crate::config::yaml::{Data, Entry, Node};
+use crate::error::Problem;
+use crate::kinds::Registry;
+use crate::kinds::kind::{Field, Fields, Kind, Type};
+use crate::tenant::canon;
+use crate::tenant::{Address, Object, Tenant};
+
+/// An object of the tenant.
+#[derive(Debug)]
+pub(super) struct Theirs<'a> {
+    /// As it is live, with names in the place of ids.
+    pub(super) live: &'a Object,
+    /// As an export writes it.
+    pub(super) exported: &'a Map<String, Value>,
+}
+
+/// Merges into one text.
+pub(super) struct Merge<'a> {
+    edits: Edits<'a>,
+    read: &'a Substituted,
+    keeps_markers: bool,
+    /// What was written anew.
+    pub(super) written: Vec<Value>,
+    /// Texts that stand in files of their own and differ: the path below the folder of the text, and what is live.
+    pub(super) texts: Vec<(String, String)>,
+    /// Markers that were lost, or kept although they differ.
+    pub(super) problems: Vec<Problem>,
+    address: String,
+}
+
+/// What is declared of the members of a map.
+#[derive(Clone, Copy)]
+enum Members<'f> {
+    Fields(&'f Fields),
+    Each(&'f Field),
+    Nothing,
+}
+
+impl<'f> Members<'f> {
+    fn of(field: Option<&'f Field>) -> Self {
+        match field {
+            Some(field) if field.holds == Type::Map => field.items.as_deref().map_or(Self::Nothing, Self::Each),
+            Some(field) if !field.fields.is_empty() => Self::Fields(&field.fields),
+            _ => Self::Nothing,
+        }
+    }
+
+    fn find(self, name: &str) -> Option<&'f Field> {
+        match self {
+            Self::Fields(fields) => fields.find(name),
+            Self::Each(field) => Some(field),
+            Self::Nothing => None,
+        }
+    }
+}
+
+/// The three sides of a value: what the text means, what is live in canonical form, what an export writes.
+#[derive(Clone, Copy)]
+struct Sides<'v> {
+    local: &'v Value,
+    live: &'v Value,
+    exported: &'v Value,
+}
+
+impl<'a> Merge<'a> {
+    /// Begins with a text.
+    pub(super) fn new(read: &'a Substituted, keeps_markers: bool) -> Self {
+        Self {
+            edits: Edits::new(read),
+            read,
+            keeps_markers,
+            written: Vec::new(),
+            texts: Vec::new(),
+            problems: Vec::new(),
+            address: String::new(),
+        }
+    }
+
+    /// Gives the merged text.
+    pub(super) fn text(self) -> String {
+        self.edits.text()
+    }
+
+    /// Merges the list of a kind's objects. `is_gone` tells whether the tenant lacks the object of an address.
+    fn objects(
+        &mut self,
+        kind: &Kind,
+        node: &Node,
+        locals: &[Object],
+        theirs: &[Theirs],
+        is_gone: &dyn Fn(&Address) -> bool,
+    ) -> Result<(), Whole> {
+        let found = |local: &Object| {
+            let is_pinned = |theirs: &&Theirs| local.id.is_some() && local.id == theirs.live.id;
+            let is_named = |theirs: &&Theirs| local.id.is_none() && local.address == theirs.live.address;
+            theirs.iter().find(is_pinned).or_else(|| theirs.iter().find(is_named))
+        };
+        let Data::List(items) = &*node.data else { return Err(Whole) };
+        if items.len() != locals.len() || !Edits::is_written(node) {
+            return Err(Whole);
+        }
+        let is_flow = self.edits.is_flow(node);
+        let mut taken: Vec<&Address> = Vec::new();
+        let mut removed = Vec::new();
+        for (at, (item, local)) in items.iter().zip(locals).enumerate() {
+            match found(local) {
+                Some(theirs) => {
+                    taken.push(&theirs.live.address);
+                    if self.object(kind, item, local, theirs).is_err() {
+                        let value = Value::Object(theirs.exported.clone());
+                        self.edits.set_item(item, &value, is_flow)?;
+                        self.written.push(value);
+                    }
+                }
+                None if is_gone(&local.address) => removed.push(at),
+                None => {}
+            }
+        }
+        let rest = theirs.iter().filter(|theirs| !taken.contains(&&theirs.live.address));
+        let added: Vec<Value> = rest.map(|theirs| Value::Object(theirs.exported.clone())).collect();
+        self.edits.change_items(node, &removed, &added)?;
+        self.written.extend(added);
+        Ok(())
+    }
+
+    /// Merges a text whose top-level keys are kinds.
+    pub(super) fn kinds(
+        &mut self,
+        registry: &Registry,
+        root: &Node,
+        locals: &Tenant,
+        theirs: &BTreeMap<&str, Vec<Theirs>>,
+        is_gone: &dyn Fn(&Address) -> bool,
+    ) -> Result<(), Whole> {
+        let Data::Map(entries) = &*root.data else { return Err(Whole) };
+        for entry in entries {
+            let found = registry.get(&entry.key).and_then(|kind| Some((kind, theirs.get(kind.name.as_str())?)));
+            let Some((kind, theirs)) = found else { continue };
+            let locals = locals.objects(&kind.name);
+            let before = (self.edits.count(), self.problems.len());
+            if self.kind(kind, entry, locals, theirs, is_gone).is_err() {
+                self.edits.back_to(before.0);
+                self.problems.truncate(before.1);
+                self.address.clone_from(&kind.name);
+                if let Some(value) = whole(kind, theirs)
+                    && self.may_replace(&self.edits.after_key(entry), &kind.name)
+                {
+                    self.edits.set_member(entry, &value, false)?;
+                    self.written.push(value);
+                }
+            }
+        }
+        let is_news = |kind: &&Kind| !entries.iter().any(|entry| entry.key == kind.name);
+        let added: Vec<(String, Value)> = registry
+            .iter()
+            .filter(is_news)
+            .filter_map(|kind| {
+                let theirs = theirs.get(kind.name.as_str()).filter(|theirs| !theirs.is_empty())?;
+                Some((kind.name.clone(), whole(kind, theirs)?))
+            })
+            .collect();
+        self.edits.change_members(root, &[], &added)?;
+        self.written.extend(added.into_iter().map(|(_, value)| value));
+        Ok(())
+    }
+
+    fn kind(
+        &mut self,
+        kind: &Kind,
+        entry: &Entry,
+        locals: &[Object],
+        theirs: &[Theirs],
+        is_gone: &dyn Fn(&Address) -> bool,
+    ) -> Result<(), Whole> {
+        if kind.singleton {
+            let (local, theirs) = locals.first().zip(theirs.first()).ok_or(Whole)?;
+            return self.object(kind, &entry.value, local, theirs);
+        }
+        let Some((key, held)) = kind.keys.as_ref().and_then(|keys| Some((&keys.field, keys.holds.as_ref()?))) else {
+            return self.objects(kind, &entry.value, locals, theirs, is_gone);
+        };
+        // A map from fixed names to one value of each.
+        let by_name = |of: &dyn Fn(&Theirs) -> Option<Value>| -> Map<String, Value> {
+            theirs.iter().filter_map(|it| Some((it.exported.get(key)?.as_str()?.to_owned(), of(it)?))).collect()
+        };
+        let exported = by_name(&|theirs| theirs.exported.get(held).cloned());
+        let live = by_name(&|theirs| canon::live(kind, &theirs.live.value).remove(held));
+        let local =
+            locals.iter().filter_map(|it| Some((it.value.get(key)?.as_str()?.to_owned(), it.value.get(held)?.clone())));
+        self.address.clone_from(&kind.name);
+        let field = kind.fields.get(held).ok_or(Whole)?;
+        self.members(Members::Each(field), &entry.value, (&local.collect(), &live, &exported), 1)
+    }
+
+    /// Merges the object of a map, or what there is one of.
+    fn object(&mut self, kind: &Kind, node: &Node, local: &Object, theirs: &Theirs) -> Result<(), Whole> {
+        self.address = local.address.to_string();
+        let kind = kind.of(&theirs.live.value);
+        let live = canon::live(kind, &theirs.live.value);
+        self.members(Members::Fields(&kind.fields), node, (&local.value, &live, theirs.exported), 1)
+    }
+
+    fn members(
+        &mut self,
+        declared: Members,
+        node: &Node,
+        (local, live, exported): (&Map<String, Value>, &Map<String, Value>, &Map<String, Value>),
+        depth: usize,
+    ) -> Result<(), Whole> {
+        let Data::Map(entries) = &*node.data else { return Err(Whole) };
+        if !Edits::is_written(node) && !entries.is_empty() {
+            return Err(Whole);
+        }
+        let is_flow = self.edits.is_flow(node);
+        let name_of = |entry: &Entry| {
+            declared.find(&entry.key).map_or(entry.key.clone(), |field| match declared {
+                Members::Fields(_) => field.name.clone(),
+                _ => entry.key.clone(),
+            })
+        };
+        let mut names = Vec::new();
+        let mut removed = Vec::new();
+        for (at, entry) in entries.iter().enumerate() {
+            let name = name_of(entry);
+            let field = declared.find(&entry.key);
+            // What was kept, pins, and what only the API sets have no value.
+            let value = local.get(&name).filter(|_| !field.is_some_and(|field| field.secret || field.is_hidden()));
+            names.push(name.clone());
+            let Some(value) = value else { continue };
+            if is_same(field, value, live.get(&name), depth) {
+                continue;
+            }
+            match (live.get(&name), exported.get(&name)) {
+                (Some(live), Some(exported)) => {
+                    self.member(field, entry, Sides { local: value, live, exported }, (is_flow, depth))?;
+                }
+                (None, None) if field.is_some() => removed.push(at),
+                _ => {}
+            }
+        }
+        let is_news = |name: &String| {
+            let field = declared.find(name);
+            let is_default = |value: &Value| field.is_some_and(|field| canon::is_nothing(field, value, depth));
+            !names.contains(name) && !live.get(name).is_some_and(is_default)
+        };
+        let added: Vec<(String, Value)> = exported
+            .iter()
+            .filter(|(name, _)| is_news(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        self.edits.change_members(node, &removed, &added)?;
+        self.written.extend(added.into_iter().map(|(_, value)| value));
+        Ok(())
+    }
+
+    /// Merges the value of a key that differs.
+    fn member(
+        &mut self,
+        field: Option<&Field>,
+        entry: &Entry,
+        sides: Sides,
+        (is_flow, depth): (bool, usize),
+    ) -> Result<(), Whole> {
+        let is_name = |text: &str| Value::from(text) != *sides.local;
+        if let (Some(true), Some(path), Some(text)) = (
+            field.map(|field| field.file.is_some()),
+            entry.value.as_text().filter(|text| is_name(text)),
+            sides.live.as_str(),
+        ) {
+            let folder = field.and_then(|field| field.file.as_ref()).map_or("", |file| file.folder.as_str());
+            let below = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+            self.texts.push((format!("{below}{path}"), text.to_owned()));
+            return Ok(());
+        }
+        let before = (self.edits.count(), self.problems.len());
+        if self.within(field, &entry.value, sides, depth + 1).is_ok() {
+            return Ok(());
+        }
+        self.edits.back_to(before.0);
+        self.problems.truncate(before.1);
+        let range = self.edits.after_key(entry);
+        if self.may_replace(&range, &entry.key) {
+            self.edits.set_member(entry, sides.exported, is_flow)?;
+            self.written.push(sides.exported.clone());
+        }
+        Ok(())
+    }
+
+    /// Merges the parts of a value.
+    fn within(&mut self, field: Option<&Field>, node: &Node, sides: Sides, depth: usize) -> Result<(), Whole> {
+        match (sides.local, sides.live, sides.exported) {
+            (Value::Object(local), Value::Object(live), Value::Object(exported)) => {
+                self.members(Members::of(field), node, (local, live, exported), depth)
+            }
+            (Value::Array(local), Value::Array(live), Value::Array(exported)) => {
+                self.elements(field.ok_or(Whole)?, node, (local, live, exported), depth)
+            }
+            _ => Err(Whole),
+        }
+    }
+
+    fn elements(
+        &mut self,
+        field: &Field,
+        node: &Node,
+        (local, live, exported): (&[Value], &[Value], &[Value]),
+        depth: usize,
+    ) -> Result<(), Whole> {
+        let Data::List(items) = &*node.data else { return Err(Whole) };
+        if items.len() != local.len() || !Edits::is_written(node) || live.len() != exported.len() {
+            return Err(Whole);
+        }
+        let is_flow = self.edits.is_flow(node);
+        let item = field.items.as_deref();
+        let canonical = |value: &Value| item.map_or_else(|| value.clone(), |item| canon::value(item, value));
+        let is_set = field.holds == Type::Set;
+        // In a set by what tells elements apart, in a list by place.
+        let key = |at: usize, value: &Value| {
+            if is_set { canon::member_key(field, &canonical(value)) } else { at.to_string() }
+        };
+        let keyed = |values: &[Value]| -> BTreeMap<String, Value> {
+            values.iter().enumerate().map(|(at, value)| (key(at, value), value.clone())).collect()
+        };
+        let (live_by, exported_by) = (keyed(live), keyed(exported));
+        if live_by.len() != live.len() {
+            return Err(Whole);
+        }
+        let mut seen = Vec::new();
+        let mut removed = Vec::new();
+        for (at, (node, value)) in items.iter().zip(local).enumerate() {
+            let key = key(at, value);
+            let found = live_by.get(&key).zip(exported_by.get(&key)).filter(|_| !seen.contains(&key));
+            let Some((live, exported)) = found else {
+                removed.push(at);
+                continue;
+            };
+            seen.push(key);
+            if is_same(item, value, Some(live), depth) {
+                continue;
+            }
+            let before = (self.edits.count(), self.problems.len());
+            if self.within(item, node, Sides { local: value, live, exported }, depth + 1).is_err() {
+                self.edits.back_to(before.0);
+                self.problems.truncate(before.1);
+                let range = self.edits.item(node);
+                if self.may_replace(&range, &field.name) {
+                    self.edits.set_item(node, exported, is_flow)?;
+                    self.written.push(exported.clone());
+                }
+            }
+        }
+        let added: Vec<Value> = exported
+            .iter()
+            .enumerate()
+            .filter(|(at, value)| !seen.contains(&key(*at, value)))
+            .map(|(_, value)| value.clone())
+            .collect();
+        for at in &removed {
+            let range = self.edits.item(&items[*at]);
+            if !self.may_replace(&range, &field.name) {
+                return Ok(());
+            }
+        }
+        self.edits.change_items(node, &removed, &added)?;
+        self.written.extend(added);
+        Ok(())
+    }
+
+    /// Tells whether a part of the text may be replaced, and says so where a marker is lost by that.
+    fn may_replace(&mut self, range: &std::ops::Range<usize>, name: &str) -> bool {
+        let Some(marker) = self.edits.marker(range) else { return true };
+        let (address, keeps) = (&self.address, self.keeps_markers);
+        let problem = if keeps {
+            Problem::warning(format!("{address}: `{name}`: {marker} stays, though the tenant has another value"))
+                .hint("change the keyword's value, or export without `--keep-markers`")
+        } else {
+            Problem::warning(format!("{address}: `{name}`: {marker} is lost: the tenant has another value"))
+                .hint("change the keyword's value and put the marker back, or export with `--keep-markers`")
+        };
+        self.problems.push(problem.at(Some(self.read.origin(range))));
+        !keeps
+    }
+}
+
+/// Gives all objects of a kind as an export writes them; nothing where the one of a singleton is missing.
+fn whole(kind: &Kind, theirs: &[Theirs]) -> Option<Value> {
+    let values = theirs.iter().map(|theirs| Value::Object(theirs.exported.clone()));
+    match kind.keys.as_ref().and_then(|keys| Some((&keys.field, keys.holds.as_ref()?))) {
+        _ if kind.singleton => values.into_iter().next(),
+        Some((key, held)) => Some(Value::Object(values.filter_map(|value| by_name(&value, key, held)).collect())),
+        None => Some(values.collect()),
+    }
+}
+
+/// Gives the entry of an object in a map from fixed names; nothing where the name has nothing.
+fn by_name(value: &Value, key: &str, held: &str) -> Option<(String, Value)> {
+    let held = value.get(held).filter(|held| held.as_array().is_none_or(|items| !items.is_empty()))?;
+    Some((value.get(key)?.as_str()?.to_owned(), held.clone()))
+}
+
+/// Tells whether a value of the text says what is live; nothing and a default say the same.
+fn is_same(field: Option<&Field>, local: &Value, live: Option<&Value>, depth: usize) -> bool {
+    let canonical = field.map_or_else(|| local.clone(), |field| canon::value(field, local));
+    match (live, field) {
+        (Some(live), _) if canon::are_equal(&canonical, live) => true,
+        (Some(live), Some(field)) => local.is_null() && canon::is_nothing(field, live, depth),
+        (Some(_), None) => false,
+        (None, Some(field)) => canon::is_nothing(field, local, depth),
+        (None, None) => local.is_null(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
