@@ -116,6 +116,7 @@ pub(super) fn plan(changes: Vec<Change>) -> Plan {
         changes,
         held: Vec::new(),
         secrets: Vec::new(),
+        unmanaged: Vec::new(),
         summary: Summary::default(),
     }
 }

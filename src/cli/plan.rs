@@ -32,6 +32,9 @@ pub struct Args {
     /// Exit with 2 if there are changes
     #[arg(long)]
     detailed_exitcode: bool,
+    /// List what the tenant has and no definition is about, of all kinds
+    #[arg(long)]
+    unmanaged: bool,
     /// Plan every environment, side by side; as JSON it is one array
     #[arg(long, conflicts_with = "environment")]
     all_environments: bool,
@@ -53,7 +56,9 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     if args.all_environments {
         return all(context, args).await;
     }
-    let plan = drawn(context, Session::open(context, &args.choice, &args.consent)?).await?;
+    let mut session = Session::open(context, &args.choice, &args.consent)?;
+    session.policy.lists_unmanaged = args.unmanaged;
+    let plan = drawn(context, session).await?;
     if let Some(path) = &args.out {
         files::write(path, &plan_json::plan_json(&plan), Mode::Private)?;
     }
@@ -72,7 +77,10 @@ async fn all(context: &Context, args: &Args) -> Result<Exit, Error> {
     let settle = |(at, name): (usize, &&'_ str)| Part {
         at,
         name: (*name).to_owned(),
-        session: Session::of(context, &project, Some(name), &args.choice, &args.consent),
+        session: Session::of(context, &project, Some(name), &args.choice, &args.consent).map(|mut session| {
+            session.policy.lists_unmanaged = args.unmanaged;
+            session
+        }),
         context: Context { ui: context.ui.holding(), ..context.clone() },
     };
     let progress = context.ui.progress(names.len());

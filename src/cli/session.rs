@@ -319,7 +319,11 @@ impl Session {
     pub async fn draw(&self, context: &Context, connected: &Connected, desired: Desired) -> Result<Drawn, Error> {
         self.account(context, connected).await?;
         let registry = Registry::builtin();
-        let kinds = scope::needed(registry, &desired, &self.policy);
+        let kinds = if self.policy.lists_unmanaged {
+            chosen_kinds(registry, &self.policy)
+        } else {
+            scope::needed(registry, &desired, &self.policy)
+        };
         let moves = self.policy.moves();
         let live = connected.client.fetch(&kinds, &Needs::of(&desired.tenant, &moves)).await?;
         learn(registry, &live, &context.secrets);

@@ -287,6 +287,7 @@ impl Settings {
             moved: self.moved.clone(),
             rotate: Vec::new(),
             own_client: None,
+            lists_unmanaged: false,
         }
     }
 }

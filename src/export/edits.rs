@@ -136,7 +136,7 @@ impl<'a> Edits<'a> {
             let texts: Vec<String> = added.iter().map(flow).collect();
             return self.change_flow(&spans, removed, &texts);
         }
-        let last = items.iter().enumerate().rev().find(|(at, _)| !removed.contains(at)).ok_or(Whole)?.1;
+        let end = items.iter().enumerate().rev().find(|(at, _)| !removed.contains(at)).ok_or(Whole)?.1;
         for at in removed {
             let dash = self.dash(&items[*at]).ok_or(Whole)?;
             let start = self.line_start(dash);
@@ -145,9 +145,9 @@ impl<'a> Edits<'a> {
             }
             self.edit(start..self.next_line(items[*at].span.end), String::new())?;
         }
-        let column = self.column(self.dash(last).ok_or(Whole)?);
+        let column = self.column(self.dash(end).ok_or(Whole)?);
         for value in added {
-            self.line_after(last.span.end, &item_text(value)?, column)?;
+            self.line_after(end.span.end, &item_text(value)?, column)?;
         }
         Ok(())
     }

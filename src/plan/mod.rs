@@ -65,6 +65,9 @@ pub struct Plan {
     /// Secrets that can't be compared or are kept; none of them is a change.
     #[serde(default)]
     pub secrets: Vec<SecretNote>,
+    /// Objects that no definition is about, where they are asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmanaged: Vec<Unmanaged>,
     /// Counts.
     pub summary: Summary,
 }
@@ -200,6 +203,18 @@ pub struct Held {
     pub reason: String,
 }
 
+/// An object of the tenant that no definition is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Unmanaged {
+    /// Its kind.
+    pub kind: String,
+    /// Its name; empty for a singleton.
+    pub name: String,
+    /// Its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+}
+
 /// A secret that is no change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretNote {
@@ -274,6 +289,8 @@ pub struct Policy {
     pub rotate: Vec<Pattern>,
     /// The id of the application that tenantctl signs in with.
     pub own_client: Option<String>,
+    /// A plan lists what no definition is about, of all kinds.
+    pub lists_unmanaged: bool,
 }
 
 impl Policy {

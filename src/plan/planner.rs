@@ -13,7 +13,9 @@ use super::diff::{Difference, difference};
 use super::named::completed;
 use super::references::References;
 use super::scope::{Scope, untouchable};
-use super::{Action, Change, Consent, Edit, FORMAT_VERSION, Held, Plan, Policy, SecretNote, SecretState, Summary};
+use super::{
+    Action, Change, Consent, Edit, FORMAT_VERSION, Held, Plan, Policy, SecretNote, SecretState, Summary, Unmanaged,
+};
 use super::{call, links, pair, policy};
 use crate::error::{Problem, Problems};
 use crate::kinds::Registry;
@@ -86,6 +88,7 @@ fn plan_without(
         held: Vec::new(),
         secrets: Vec::new(),
         summary: Summary::default(),
+        unmanaged: BTreeSet::new(),
         problems: incomplete,
         replaced: BTreeSet::new(),
     };
@@ -93,7 +96,7 @@ fn plan_without(
         planner.kind(kind);
     }
     planner.settle_cascade(registry);
-    let Planner { changes, held, secrets, mut summary, mut problems, .. } = planner;
+    let Planner { changes, held, secrets, mut summary, unmanaged, mut problems, .. } = planner;
     problems.extend(unreadable(registry, desired, live, policy));
     let references = References {
         registry,
@@ -109,6 +112,7 @@ fn plan_without(
         return Err(problems);
     }
     summary.held = held.len();
+    summary.unmanaged = unmanaged.len();
     for change in &changes {
         *match change.action {
             Action::Create => &mut summary.create,
@@ -133,6 +137,7 @@ fn plan_without(
         changes,
         held,
         secrets,
+        unmanaged: unmanaged.into_iter().filter(|_| policy.lists_unmanaged).collect(),
         summary,
     };
     Ok(Planned { plan, desired: wanted, live: found, names })
@@ -213,6 +218,8 @@ pub(super) struct Planner<'a> {
     held: Vec<Held>,
     secrets: Vec<SecretNote>,
     pub(super) summary: Summary,
+    /// What no definition is about.
+    pub(super) unmanaged: BTreeSet<Unmanaged>,
     problems: Problems,
     replaced: BTreeSet<Address>,
 }
@@ -244,7 +251,11 @@ impl<'a> Planner<'a> {
             if is_managed && self.scope.holds(&live.address) && !self.problems.has_errors() {
                 self.unwanted(kind, live);
             } else {
-                self.summary.unmanaged += 1;
+                self.unmanaged.insert(Unmanaged {
+                    kind: kind.name.clone(),
+                    name: live.address.name.clone(),
+                    id: live.id.clone(),
+                });
             }
         }
     }

@@ -103,7 +103,7 @@ impl Planner<'_> {
                     && self.scope.holds(&live.address)
                     && policy::objection(self.policy, &live.address).is_none();
                 if may_go && *action == Action::Delete {
-                    self.summary.unmanaged -= 1;
+                    self.unmanaged.retain(|unmanaged| unmanaged.kind != live.address.kind || unmanaged.id != live.id);
                     self.change(&live.address, Action::Delete, live.id.clone(), Vec::new());
                 } else if let Some(at) = self.changes.iter().position(|change| change.address() == *address) {
                     self.changes.remove(at);

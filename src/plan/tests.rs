@@ -164,7 +164,11 @@ fn a_kind_that_the_definitions_leave_out_is_left_alone() {
     desired.as_object_mut().unwrap().remove("clients");
     let plan = planned(&desired, &live).plan;
     assert!(plan.is_empty());
-    assert_eq!(plan.summary.unmanaged, 1);
+    assert_eq!((plan.summary.unmanaged, plan.unmanaged.len()), (1, 0));
+    let policy = Policy { lists_unmanaged: true, ..Policy::default() };
+    let plan = planned_with(&desired, &live, &policy).unwrap().plan;
+    let listed: Vec<&str> = plan.unmanaged.iter().map(|unmanaged| unmanaged.name.as_str()).collect();
+    assert_eq!((plan.summary.unmanaged, listed), (1, vec!["Worker"]));
 }
 
 #[test]

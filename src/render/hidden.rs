@@ -28,6 +28,7 @@ pub fn hidden(plan: &Plan, secrets: &Secrets) -> Plan {
         hide(&mut held.reason);
         held.path.iter_mut().for_each(hide);
     }
+    plan.unmanaged.iter_mut().for_each(|unmanaged| hide(&mut unmanaged.name));
     for note in &mut plan.secrets {
         hide(&mut note.name);
         hide(&mut note.path);

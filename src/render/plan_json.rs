@@ -63,7 +63,7 @@ mod tests {
 
     use super::{parse_plan, plan_json};
     use crate::plan::{
-        Action, Change, Consent, Edit, Held, Op, Plan, SecretNote, SecretState, SetEdit, Source, Summary,
+        Action, Change, Consent, Edit, Held, Op, Plan, SecretNote, SecretState, SetEdit, Source, Summary, Unmanaged,
     };
     use crate::render::plan_text::tests::example;
 
@@ -169,11 +169,12 @@ mod tests {
                 tool_version: text.clone(),
                 environment: text.clone(),
                 tenant: text.clone(),
-                definitions_sha256: text,
+                definitions_sha256: text.clone(),
                 consent: Consent::default(),
                 changes,
                 held,
                 secrets,
+                unmanaged: vec![Unmanaged { kind: "clients".to_owned(), name: text.clone(), id: Some(text) }],
                 summary,
             })
     }

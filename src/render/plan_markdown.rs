@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::plan_text::{change_title, edit_lines, held_hint, held_lines, secret_lines, summary};
+use super::plan_text::{change_title, edit_lines, held_hint, held_lines, secret_lines, summary, unmanaged_lines};
 use super::{Style, visible};
 use crate::plan::{Change, Plan};
 
@@ -31,6 +31,7 @@ pub fn plan_markdown(plan: &Plan) -> String {
         page.add(&format!("\n{hint}\n"));
     }
     left_out += page.add_list("Secrets", &secret_lines(plan));
+    left_out += page.add_list("Unmanaged", &unmanaged_lines(plan));
     page.end(left_out)
 }
 

@@ -35,6 +35,9 @@ pub fn plan_text(plan: &Plan, style: Style) -> String {
     if !plan.secrets.is_empty() {
         lines.extend(section("Secrets", &secret_lines(plan), style));
     }
+    if !plan.unmanaged.is_empty() {
+        lines.extend(section("Unmanaged", &unmanaged_lines(plan), style));
+    }
     lines.extend([String::new(), style.paint(Tone::Strong, &summary(plan)), String::new()]);
     lines.join("\n")
 }
@@ -82,6 +85,11 @@ pub(super) fn secret_lines(plan: &Plan) -> Vec<String> {
         format!("{} {}  (sensitive: {state})", shown_address(&note.kind, &note.name), path(&note.path))
     };
     plan.secrets.iter().map(line).collect()
+}
+
+/// Writes what no definition is about, a line each.
+pub(super) fn unmanaged_lines(plan: &Plan) -> Vec<String> {
+    plan.unmanaged.iter().map(|unmanaged| shown_address(&unmanaged.kind, &unmanaged.name)).collect()
 }
 
 fn section(title: &str, lines: &[String], style: Style) -> Vec<String> {
