@@ -81,6 +81,19 @@ fn what_a_declaration_names_exists() {
             let named = [&rule.exactly_one, &rule.at_most_one, &rule.empty];
             assert!(named.into_iter().flatten().all(is_field), "{}: {}", kind.name, rule.because);
         }
+        let directory =
+            kind.directory.as_ref().unwrap_or_else(|| panic!("{} has no place in the directory layout", kind.name));
+        let parts = directory.file.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(name, _)| name);
+        for name in parts.flat_map(|names| names.split('|')) {
+            let name = name.split_once('.').map_or(name, |(name, _)| name).to_owned();
+            assert!(is_field(&name), "{}: directory: {name}", kind.name);
+        }
+        assert!(
+            directory.first <= directory.is_whole() && directory.skips_empty <= !directory.is_whole(),
+            "{}",
+            kind.name
+        );
+        assert_eq!(directory.is_whole(), kind.singleton || ["customDomains", "triggers"].contains(&kind.name.as_str()));
         let ways = [kind.singleton, kind.list.is_some(), kind.keys.is_some()];
         assert_eq!(ways.iter().filter(|is| **is).count(), 1, "{}: a singleton, a list or fixed names", kind.name);
         assert!(kind.keys.iter().all(|keys| is_field(&keys.field)), "{}: keys", kind.name);

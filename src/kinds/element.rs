@@ -51,6 +51,7 @@ fn element(field: &Field, child: &Child) -> Kind {
         delete: None,
         keys: None,
         variants: None,
+        directory: None,
         after: Vec::new(),
         system: Vec::new(),
         own: None,

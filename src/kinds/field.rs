@@ -96,7 +96,7 @@ pub struct Field {
     pub unordered: bool,
     /// Its text stands in a file of its own.
     #[serde(default)]
-    pub file: Option<Companion>,
+    pub file: Option<Box<Companion>>,
     /// The Deploy CLI keeps it in another kind: a definition may have it, an export leaves it out.
     #[serde(default)]
     pub belongs_to: Option<String>,
@@ -173,6 +173,14 @@ pub struct Companion {
     pub folder: String,
     /// The file's name in exports, with `{field}` in it.
     pub name: String,
+    /// In the directory layout it stands beside the object's own file, and this is its name there;
+    /// paths in the field are relative to that folder.
+    #[serde(default)]
+    pub beside: Option<String>,
+    /// In the directory layout a file that is missing is sought beside the object's own, under the
+    /// same name with the text's ending; an object without one is skipped.
+    #[serde(default)]
+    pub sought: bool,
 }
 
 impl Field {

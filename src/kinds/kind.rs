@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 pub use super::child::{Child, ChildCall, Lookup};
 pub use super::condition::{Condition, OneOf, at, remove_at, value_of};
+pub use super::directory::Directory;
 pub use super::endpoint::{Endpoint, List, Method, Paging};
 pub use super::field::{Companion, Convert, Field, FieldCall, Named, Type, Until, Wait};
 pub use super::fields::Fields;
@@ -58,6 +59,9 @@ pub struct Kind {
     /// Fields that depend on the value of another field.
     #[serde(default)]
     pub variants: Option<Variants>,
+    /// Where its objects lie in the directory layout.
+    #[serde(default)]
+    pub directory: Option<Directory>,
     /// Kinds that must be done before, beyond those that fields refer to.
     #[serde(default)]
     pub after: Vec<String>,

@@ -6,6 +6,7 @@
 pub mod check;
 mod child;
 mod condition;
+mod directory;
 mod element;
 mod endpoint;
 mod field;
