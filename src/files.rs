@@ -78,10 +78,24 @@ impl Files {
     /// Tells what stands at a path inside the folder.
     #[must_use]
     pub fn entry(&self, path: &str) -> Entry {
-        match self.resolve(path).ok().and_then(|path| fs::metadata(path).ok()) {
-            Some(found) if found.is_dir() => Entry::Folder,
-            Some(_) => Entry::File,
-            None => Entry::Nothing,
+        self.find(path).unwrap_or(Entry::Nothing)
+    }
+
+    /// Tells what stands at a path.
+    ///
+    /// # Errors
+    /// If it leads out of the folder, or the system refuses.
+    pub fn find(&self, path: &str) -> Result<Entry, Problem> {
+        let full = self.lexical(path)?;
+        let failed = |error: &std::io::Error| Problem::error(format!("can't read `{}`: {}", tidy(path), words(error)));
+        match fs::canonicalize(&full) {
+            Ok(real) if real.starts_with(&self.root) => {
+                let found = fs::metadata(real).map_err(|error| failed(&error))?;
+                Ok(if found.is_dir() { Entry::Folder } else { Entry::File })
+            }
+            Ok(_) => Err(escapes(path)),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(Entry::Nothing),
+            Err(error) => Err(failed(&error)),
         }
     }
 
@@ -100,6 +114,16 @@ impl Files {
     /// If the path leads out of the folder, or the system refuses.
     pub fn write(&self, path: &str, text: &str, mode: Mode) -> Result<(), Error> {
         write(&self.inside(path)?, text, mode)
+    }
+
+    /// Makes a folder inside the folder, if it is not there.
+    ///
+    /// # Errors
+    /// If the path leads out of the folder, or the system refuses.
+    pub fn make(&self, path: &str) -> Result<(), Error> {
+        let full = self.inside(path)?;
+        fs::create_dir_all(&full)
+            .map_err(|error| Error::new(format!("can't make the folder `{}`", full.display())).because(words(&error)))
     }
 
     /// Opens a file that grows line by line; folders on the way are made.

@@ -23,6 +23,7 @@ const ROOMS: &[(&str, bool, &[&str])] = &[
         false,
         &["files", "kinds", "error", "secret", "plan", "tenant", "api::auth", "api::pace", "config", "text"],
     ),
+    ("config/sources.rs", false, &["files", "kinds", "error", "config"]),
     ("config/project.rs", true, &["plan", "api::pace", "kinds", "tenant", "error", "text", "secret", "config"]),
     ("config", true, &["kinds", "tenant", "error", "text", "secret", "config"]),
     ("plan", true, &["plan", "tenant", "kinds", "error", "text", "secret"]),

@@ -1,16 +1,34 @@
-//! Where the parts of a tenant lie in files: which top-level keys a definitions file may have.
+//! Where the parts of a tenant lie in files: which top-level keys a definitions file may have, and
+//! which folders hold other kinds.
 //!
-//! Pure data about the Deploy CLI's files (deploy-cli-format.md of the API facts, section 3). Kinds
-//! that are not declared here are known by name, so that a file of the Deploy CLI is read with a
-//! warning and not refused.
+//! Pure data about the Deploy CLI's files (deploy-cli-format.md of the API facts, sections 3 and 4).
+//! Kinds that are not declared here are known by name, each with its folder or file, so that what
+//! the Deploy CLI wrote is read with a warning and not refused.
 
 use crate::error::Problem;
 use crate::kinds::Registry;
 use crate::text::{did_you_mean, one_of};
 
 /// Gives the kinds of the Deploy CLI, those that are declared here among them.
-fn deploy_cli_kinds() -> std::str::Lines<'static> {
+fn deploy_cli_kinds() -> impl Iterator<Item = &'static str> {
+    deploy_cli_lines().map(|line| line.split_once(' ').map_or(line, |(kind, _)| kind))
+}
+
+fn deploy_cli_lines() -> std::str::Lines<'static> {
     include_str!("deploy_cli_kinds.txt").lines()
+}
+
+/// Gives the folders and files, in the directory layout, of the kinds of the Deploy CLI that are not
+/// declared here.
+pub(super) fn other_places(registry: &Registry) -> impl Iterator<Item = &'static str> {
+    let places = deploy_cli_lines().filter_map(|line| line.split_once(' '));
+    places.filter(|(kind, _)| registry.get(kind).is_none()).map(|(_, place)| place)
+}
+
+/// Says that a kind of the Deploy CLI is not read.
+#[must_use]
+pub fn not_managed(what: &str) -> Problem {
+    Problem::warning(format!("`{what}` is not managed by this version: it is left alone"))
 }
 
 /// Tells whether a name is a kind of the Deploy CLI that is not declared here.

@@ -1,7 +1,7 @@
 //! From the user's files to what one environment asks for.
 //!
 //! ```text
-//!   files -> substitute (##KEY##, @@KEY@@, stand-ins) -> yaml + fill (${{ }}) -> parse -> check -> cross -> Desired
+//!   files (one, or a folder) -> substitute (##KEY##, @@KEY@@, stand-ins) -> yaml + fill (${{ }}) -> parse -> check -> cross -> Desired
 //! ```
 //!
 //! `load` reads and gives everything that is wrong at once, before any request; the rooms below it
@@ -9,8 +9,10 @@
 
 mod covered;
 pub mod cross;
+pub mod directory;
 pub mod expression;
 pub mod fill;
+mod json;
 pub mod keywords;
 pub mod layout;
 pub(crate) mod offsets;
@@ -18,25 +20,27 @@ pub mod parse;
 pub mod project;
 pub mod scalar;
 pub mod settings;
+pub mod sources;
 pub mod substitute;
 pub mod variables;
 pub mod yaml;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Origin, Problem, Problems, SourceText};
 use crate::files::Entry;
 use crate::kinds::Registry;
+use crate::kinds::kind::Kind;
 use crate::secret::{MASK, Secrets};
-use crate::tenant::Desired;
+use crate::tenant::{Desired, Tenant};
 use crate::text::hex;
 use fill::Filler;
-use parse::Parser;
+use parse::{OwnFile, Parser};
 use settings::Settings;
+use sources::Text;
 use substitute::Substituted;
 use yaml::Node;
 
@@ -56,22 +60,29 @@ pub struct Loaded {
 /// Everything that is wrong with them.
 pub fn load(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Result<Loaded, Error> {
     let mut problems = Problems::default();
-    let source = definitions(settings)?;
-    let read = Read::new(&source, settings, secrets, &mut problems);
-    let Some(root) = read.root else { return Err(problems.into()) };
-    covered::learn(registry, &root, secrets);
-    let mut files = |path: &str| settings.files.read(path);
-    let environment = settings.environment.as_str();
-    let mut parser = Parser::new(&read.substituted, registry, &settings.keywords, environment, &mut files);
-    let path = settings.definitions.value.as_str();
-    parser.folder = path.rfind('/').map_or(String::new(), |at| path[..=at].to_owned());
-    parser.strict = settings.strict;
-    let tenant = parser.tenant(&root);
-    let companions = std::mem::take(&mut parser.companions);
-    problems.extend(std::mem::take(&mut parser.problems));
-    drop(parser);
+    let sources = sources::read(settings, registry, &mut problems)?;
+    let mut tenant = Tenant::default();
+    tenant.kinds.extend(sources.kinds.iter().map(|kind| (kind.name.clone(), Vec::new())));
+    let (mut used, mut companions) = (BTreeSet::new(), Vec::new());
+    for text in &sources.texts {
+        let read = Read::new(text, settings, secrets, &mut problems);
+        used.extend(read.used);
+        let Some(root) = &read.root else { continue };
+        covered::learn(registry, root, secrets);
+        let mut files = |path: &str| settings.files.read(path);
+        let has = |path: &str| settings.files.entry(path) == Entry::File;
+        let environment = settings.environment.as_str();
+        let mut parser = Parser::new(&read.substituted, registry, &settings.keywords, environment, &mut files);
+        parser.folder.clone_from(&sources.folder);
+        parser.strict = settings.strict;
+        parser.own = text.kind.map(|_| OwnFile { path: text.source.name.as_str(), has: &has });
+        for (kind, objects) in parser.tenant(root).kinds {
+            tenant.kinds.entry(kind).or_default().extend(objects);
+        }
+        companions.append(&mut parser.companions);
+        problems.extend(std::mem::take(&mut parser.problems));
+    }
     problems.extend(cross::duplicates(registry, &tenant));
-    let mut used = read.used;
     used.extend(companions.iter().flat_map(|companion| companion.used.iter().cloned()));
     for object in tenant.iter() {
         for pointer in &object.provenance.sensitive {
@@ -84,9 +95,9 @@ pub fn load(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Resu
         return Err(problems.into());
     }
     problems.extend(unused(settings, &used));
-    let sources: Vec<&SourceText> =
-        std::iter::once(&*source).chain(companions.iter().map(|companion| &*companion.source)).collect();
-    let digest = digest(&sources, settings, &used);
+    let texts = sources.texts.iter().map(|text| &*text.source);
+    let texts: Vec<&SourceText> = texts.chain(companions.iter().map(|companion| &*companion.source)).collect();
+    let digest = digest(&sources.kinds, &texts, settings, &used);
     Ok(Loaded { desired: Desired { tenant, digest }, warnings: problems })
 }
 
@@ -96,45 +107,24 @@ pub fn load(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Resu
 /// Everything that is wrong with the text, the keywords and the expressions.
 pub fn render(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Result<(String, Problems), Error> {
     let mut problems = Problems::default();
-    let source = definitions(settings)?;
-    let read = Read::new(&source, settings, secrets, &mut problems);
-    if let Some(root) = &read.root {
-        covered::learn(registry, root, secrets);
+    let mut rendered = String::new();
+    for text in &sources::read(settings, registry, &mut problems)?.texts {
+        let read = Read::new(text, settings, secrets, &mut problems);
+        if let Some(root) = &read.root {
+            covered::learn(registry, root, secrets);
+        }
+        if text.kind.is_some() {
+            rendered.extend(["# ", &text.source.name, "\n"]);
+        }
+        rendered += &read.shown(registry);
+        if !rendered.ends_with('\n') {
+            rendered.push('\n');
+        }
     }
     if problems.has_errors() {
         return Err(problems.into());
     }
-    let text = read.substituted.text();
-    let mut rendered = String::new();
-    let mut from = 0;
-    for (range, shown) in read.shown_parts(registry) {
-        if range.start >= from {
-            rendered += &text[from..range.start];
-            rendered += &shown;
-            from = range.end;
-        }
-    }
-    rendered += &text[from..];
-    if !rendered.ends_with('\n') {
-        rendered.push('\n');
-    }
     Ok((rendered, problems))
-}
-
-/// Reads the file of definitions.
-fn definitions(settings: &Settings) -> Result<Arc<SourceText>, Error> {
-    let path = settings.definitions.value.as_str();
-    let origin = Some(settings.definitions.origin.clone());
-    if settings.files.entry(path) == Entry::Folder {
-        return Err(Problem::error(format!("`{path}` is a folder: the directory layout is not read by this version"))
-            .at(origin)
-            .hint("name one YAML file, such as `tenant.yaml`")
-            .into());
-    }
-    settings.files.read(path).map_err(|problem| {
-        let origin = problem.origin.clone().or(origin);
-        problem.at(origin).into()
-    })
 }
 
 /// A definitions file after substitution, parsing and evaluation.
@@ -151,27 +141,54 @@ struct Read {
 type Shown = (Range<usize>, String);
 
 impl Read {
-    fn new(source: &Arc<SourceText>, settings: &Settings, secrets: &Secrets, problems: &mut Problems) -> Self {
-        let substituted = substitute::definitions(source, &settings.keywords, problems);
+    fn new(text: &Text<'_>, settings: &Settings, secrets: &Secrets, problems: &mut Problems) -> Self {
+        let source = &text.source;
+        let mut substituted = substitute::definitions(source, &settings.keywords, problems);
+        if text.kind.is_some() {
+            json::as_yaml(&mut substituted);
+        }
         let mut filler =
             Filler::new(&substituted, &settings.keywords, &settings.variables, &settings.environment, secrets);
         let mut found = Problems::default();
         let root = yaml::read(substituted.text(), &mut filler, &mut found);
         found.extend(std::mem::take(&mut filler.problems));
+        if text.kind.is_some() {
+            found = found.into_iter().map(json::in_words).collect();
+        }
         let is_empty = root.as_ref().is_none_or(Node::is_null);
         if is_empty && !found.has_errors() {
-            found.push(
-                Problem::error(format!("`{}` is empty", source.name))
-                    .at(Some(Origin::new(source, 0..0)))
-                    .hint("definitions are a map of kinds, such as `clients: []`; `{}` manages nothing"),
-            );
+            found.push(Problem::error(format!("`{}` is empty", source.name)).at(Some(Origin::new(source, 0..0))).hint(
+                match text.kind {
+                    None => "definitions are a map of kinds, such as `clients: []`; `{}` manages nothing",
+                    Some(_) => "it takes JSON; without the file, what it defines is left alone or not there",
+                },
+            ));
         }
         problems.extend(found);
         let mut used = substituted.used.clone();
         used.extend(std::mem::take(&mut filler.used));
         let shown = std::mem::take(&mut filler.shown);
         drop(filler);
-        Self { substituted, root: root.filter(|_| !is_empty), used, shown }
+        let root = root.filter(|_| !is_empty).map(|root| match text.kind {
+            None => root,
+            Some(kind) => directory::as_kinds(kind, root),
+        });
+        Self { substituted, root, used, shown }
+    }
+
+    /// Gives the text as it is shown.
+    fn shown(&self, registry: &Registry) -> String {
+        let text = self.substituted.text();
+        let mut rendered = String::new();
+        let mut from = 0;
+        for (range, shown) in self.shown_parts(registry) {
+            if range.start >= from {
+                rendered += &text[from..range.start];
+                rendered += &shown;
+                from = range.end;
+            }
+        }
+        rendered + &text[from..]
     }
 
     /// Gives the parts of the text that are shown otherwise, in order: masked where a secret stands,
@@ -212,12 +229,15 @@ fn unused(settings: &Settings, used: &BTreeSet<String>) -> Problems {
 
 /// Digests what the definitions say: their texts, and the values that went in; of secret ones only
 /// whether they are there.
-fn digest(sources: &[&SourceText], settings: &Settings, used: &BTreeSet<String>) -> String {
+fn digest(kinds: &[&Kind], sources: &[&SourceText], settings: &Settings, used: &BTreeSet<String>) -> String {
     let mut hash = Sha256::new();
     let mut add = |part: &str| {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     };
+    for kind in kinds {
+        add(&kind.name);
+    }
     for source in sources {
         add(&source.name);
         add(&source.text);

@@ -4,6 +4,7 @@
 //! declaration, values in the wire's unit become the file's, read-only fields are left out, an id
 //! becomes a pin. What is wrong in an object beyond that is `kinds::check`'s to say.
 
+mod beside;
 mod values;
 
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::keywords::Keywords;
-use super::layout::{is_other_kind, unknown_kind};
+use super::layout::{is_other_kind, not_managed, unknown_kind};
 use super::substitute::Substituted;
 use super::yaml::{Content, Data, Entry, Node, Span};
 use crate::error::{Origin, Problem, Problems, SourceText};
@@ -19,6 +20,7 @@ use crate::kinds::Registry;
 use crate::kinds::check::{check, label, pointer_of};
 use crate::kinds::kind::{Kind, remove_at};
 use crate::tenant::{Address, Object, Provenance, Tenant};
+pub use beside::OwnFile;
 
 /// Reads a file beside the definitions, by its path in the project folder.
 pub type ReadFile<'a> = dyn FnMut(&str) -> Result<Arc<SourceText>, Problem> + 'a;
@@ -35,6 +37,8 @@ pub struct Parser<'a> {
     pub environment: &'a str,
     /// The folder of the definitions in the project folder; empty, or with a slash at its end.
     pub folder: String,
+    /// In the directory layout, the file that the text is of.
+    pub own: Option<OwnFile<'a>>,
     /// Reads companion files.
     pub read: &'a mut ReadFile<'a>,
     /// Unknown fields are errors.
@@ -76,6 +80,7 @@ impl<'a> Parser<'a> {
             keywords,
             environment,
             folder: String::new(),
+            own: None,
             read,
             strict: false,
             problems: Problems::default(),
@@ -117,7 +122,7 @@ impl<'a> Parser<'a> {
     fn other_kind(&mut self, entry: &Entry) {
         let origin = Some(self.origin(&entry.span));
         let problem = if is_other_kind(&entry.key, self.registry) {
-            Problem::warning(format!("`{}` is not managed by this version: it is left alone", entry.key))
+            not_managed(&entry.key)
         } else {
             unknown_kind(&entry.key, self.registry)
         };
@@ -188,6 +193,8 @@ impl<'a> Parser<'a> {
             self.error(message, &node.span, "write its fields as `name: value`");
             return None;
         };
+        let sought = self.with_sought(kind, node, entries);
+        let entries = sought.as_deref()?;
         self.is_broken = false;
         let kind = Self::variant(kind, entries);
         let name = kind.identity.first().and_then(|identity| identity.fields.first());

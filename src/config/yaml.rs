@@ -140,6 +140,12 @@ impl Node {
         Self { data: Rc::new(Data::Map(entries)), span: span.clone(), weight: 1, height: 0 }
     }
 
+    /// Makes a list of values that stand elsewhere.
+    #[must_use]
+    pub fn of_items(items: Vec<Node>, span: &Span) -> Self {
+        Self { data: Rc::new(Data::List(items)), span: span.clone(), weight: 1, height: 0 }
+    }
+
     /// Gives the text, if it is one.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {

@@ -160,8 +160,7 @@ impl Parser<'_> {
         if !names_a_file(companion, text) {
             return value.clone();
         }
-        let below = if companion.folder.is_empty() { String::new() } else { format!("{}/", companion.folder) };
-        let path = format!("{}{below}{text}", self.folder);
+        let path = format!("{}{text}", self.base(companion));
         match (self.read)(&path) {
             Ok(source) => {
                 let read = substitute::companion(&source, self.keywords, self.environment, &mut self.problems);
@@ -186,7 +185,7 @@ impl Parser<'_> {
 }
 
 /// Tells whether the text of a field is the name of its file: one line with the file's extension.
-fn names_a_file(companion: &Companion, text: &str) -> bool {
+pub(super) fn names_a_file(companion: &Companion, text: &str) -> bool {
     let extension = companion.name.rfind('.').map_or("", |at| &companion.name[at..]);
     !extension.is_empty() && text.ends_with(extension) && !text.contains(['\n', '<', '>'])
 }
