@@ -59,6 +59,6 @@ fn load_of_a_hundred_thousand_lines(bencher: Bencher) {
     let Ok(exported) = files(Registry::builtin(), &tenant, &Options::default()) else { return };
     let lines = exported.files[0].text.lines().count();
     assert!(lines > 99_000, "{lines} lines");
-    let folder = project(&exported.files);
+    let folder = project(&exported);
     bencher.bench(|| load(folder.path()));
 }

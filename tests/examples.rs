@@ -98,6 +98,62 @@ fn each_comes_back_as_files_that_say_the_same() {
     }
 }
 
+/// Everything below a folder, by path, but for this tool's own: a folder has no text.
+fn tree(folder: &Path) -> Vec<(PathBuf, Option<String>)> {
+    fn walk(folder: &Path, root: &Path, found: &mut Vec<(PathBuf, Option<String>)>) {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            let name = path.strip_prefix(root).unwrap().to_owned();
+            if name == Path::new(".tenantctl") || name == Path::new("tenantctl.yaml") {
+                continue;
+            }
+            let is_folder = path.is_dir();
+            found.push((name, (!is_folder).then(|| fs::read_to_string(&path).unwrap())));
+            if is_folder {
+                walk(&path, root, found);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(folder, folder, &mut found);
+    found.sort();
+    found
+}
+
+#[test]
+fn each_comes_back_from_another_tenant_as_the_same_bytes_in_either_layout() {
+    for (example, layout) in examples().into_iter().flat_map(|it| [(it.clone(), "yaml"), (it, "directory")]) {
+        let folder = tempfile::tempdir().unwrap();
+        copy(&example, folder.path());
+        let (folder, variables) = (folder.path(), variables(&example));
+        succeeds(folder, &variables, &["apply", "-e", "dev", "--yes"]);
+        let export = ["export", "-e", "dev", "--layout", layout, "--out"];
+        let output = run(folder, &variables, &[&export[..], &["first"]].concat());
+        assert!(output.status.success(), "{output:?}");
+        // The secrets that the other tenant needs.
+        let said = String::from_utf8(output.stderr).unwrap();
+        let names = said.split("stand the keywords ").nth(1).map_or("", |rest| rest.lines().next().unwrap());
+        let values: Vec<String> = names.split(", ").filter(|it| !it.is_empty()).map(|it| format!("{it}: x")).collect();
+        let project = format!(
+            "version: 1\ndefinitions: {}\nkeywords: {{ {} }}\nenvironments: {{ dev: {{ tenant: sandbox }} }}\n",
+            if layout == "yaml" { "tenant.yaml" } else { "." },
+            values.join(", ")
+        );
+        // The API fills in beside what is sent, so that what comes from a tenant that was made of an
+        // export is what has to stay the same.
+        for (from, to) in [("first", "second"), ("second", "third")] {
+            let from = folder.join(from);
+            fs::write(from.join("tenantctl.yaml"), &project).unwrap();
+            let applied = succeeds(&from, &[], &["apply", "--yes"]);
+            assert!(applied.contains("\nApplied: ") && !applied.contains("Held back"), "{applied}");
+            succeeds(&from, &[], &[&export[..], &[&format!("../{to}")]].concat());
+        }
+        let (second, third) = (tree(&folder.join("second")), tree(&folder.join("third")));
+        assert!(second == third, "{}: {layout}", example.display());
+        assert!(!second.is_empty());
+    }
+}
+
 #[test]
 fn one_of_them_has_every_kind() {
     let has_all = |folder: &PathBuf| {

@@ -1,22 +1,49 @@
 //! What is exported says the same as the tenant: planned against it, nothing changes.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
+use tenantctl::export::files::Layout;
 use tenantctl::kinds::Registry;
-use tenantctl::tenant::{Address, Desired};
+use tenantctl::tenant::{Address, Desired, Object};
 
 use crate::support::project::{load, project};
 use crate::support::random::{Kinds, TEXTS};
 use crate::support::samples::with_all_fields;
 use crate::support::{World, definitions};
 
-/// Exports the tenant, reads the files, and expects that they ask for nothing.
+/// Exports the tenant, reads the files, and expects that they ask for nothing, in either layout.
 pub(crate) async fn asks_for_nothing(world: &World, with_ids: bool) -> Desired {
-    let files = world.export(with_ids).await;
-    assert_eq!(files, world.export(with_ids).await, "the same tenant gives the same bytes");
-    let folder = project(&files);
+    let in_folders = laid_out_asks_for_nothing(world, with_ids, Layout::Directory).await;
+    let desired = laid_out_asks_for_nothing(world, with_ids, Layout::Yaml).await;
+    let values = |desired: &Desired| -> BTreeMap<String, Vec<Map<String, Value>>> {
+        let values = |objects: &Vec<Object>| {
+            let mut objects: Vec<_> = objects.iter().map(|object| (object.address.clone(), &object.value)).collect();
+            objects.sort_by(|(a, left), (b, right)| a.cmp(b).then_with(|| shown(left).cmp(&shown(right))));
+            objects.into_iter().map(|(_, value)| without_null(value)).collect()
+        };
+        desired.tenant.kinds.iter().map(|(kind, objects)| (kind.clone(), values(objects))).collect()
+    };
+    assert_eq!(values(&in_folders), values(&desired), "both layouts say the same");
+    desired
+}
+
+fn shown(value: &Map<String, Value>) -> String {
+    Value::Object(value.clone()).to_string()
+}
+
+/// A text without a value is null where files of texts are sought.
+fn without_null(value: &Map<String, Value>) -> Map<String, Value> {
+    value.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+async fn laid_out_asks_for_nothing(world: &World, with_ids: bool, layout: Layout) -> Desired {
+    let exported = world.export(with_ids, layout).await;
+    assert_eq!(exported, world.export(with_ids, layout).await, "the same tenant gives the same bytes");
+    let folder = project(&exported);
     let desired = load(folder.path());
     let plan = world.plan(&desired).await.plan;
-    assert!(plan.is_empty() && plan.held.is_empty(), "{:#?} {:#?}\n{}", plan.changes, plan.held, files[0].text);
+    assert!(plan.is_empty() && plan.held.is_empty(), "{:#?} {:#?}\n{:#?}", plan.changes, plan.held, exported.files);
     desired
 }
 

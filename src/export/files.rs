@@ -1,4 +1,5 @@
-//! The one-file layout that the Deploy CLI reads and writes: `tenant.yaml` and companion files.
+//! The layouts that the Deploy CLI reads and writes: `tenant.yaml` and companion files, or a folder of
+//! JSON files by kind.
 //!
 //! Last room on the way from a live tenant to files. References are names already; kinds that could
 //! not be read are not in the tenant's map, and so not in the file. The same tenant gives the same
@@ -10,16 +11,29 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
+use super::directory::Names;
 use super::file_name::{Taken, sanitised};
+use super::json::json;
 use super::keep::{Keeper, LeftOut};
+use super::together::together;
 use super::yaml::{marker, yaml};
 use crate::error::{Error, Problem};
 use crate::kinds::Registry;
-use crate::kinds::kind::{Companion, Field, Kind, remove_at};
+use crate::kinds::kind::{Companion, Directory, Field, Kind, remove_at};
 use crate::tenant::{Address, Object, Tenant, fill};
 
 /// The name of the file that holds all kinds.
 const MAIN: &str = "tenant.yaml";
+
+/// How files are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Layout {
+    /// One file, and texts in files of their own.
+    #[default]
+    Yaml,
+    /// A folder for each kind.
+    Directory,
+}
 
 /// What an export is asked for.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +42,8 @@ pub struct Options {
     pub with_ids: bool,
     /// The id of the application that tenantctl signs in with: it and its grants are left out.
     pub own_client: Option<String>,
+    /// How files are laid out.
+    pub layout: Layout,
 }
 
 /// One file to write.
@@ -42,8 +58,10 @@ pub struct File {
 /// The files, and what a user should know of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exported {
-    /// The main file first, then its companions by path.
+    /// The main file first, if there is one, then the others by path.
     pub files: Vec<File>,
+    /// Folders that say that there are no objects of a kind, and have no files.
+    pub folders: Vec<PathBuf>,
     /// Warnings: what is left out, and what can't be told apart by name.
     pub problems: Vec<Problem>,
 }
@@ -53,8 +71,8 @@ pub struct Exported {
 /// # Errors
 /// If a value can't be written as YAML; none is known.
 pub fn files(registry: &Registry, tenant: &Tenant, options: &Options) -> Result<Exported, Error> {
-    let mut export =
-        Export { companions: Vec::new(), keywords: BTreeSet::new(), taken: Taken::default(), problems: Vec::new() };
+    let mut export = Export::default();
+    let names = Names { registry, tenant };
     let mut document = BTreeMap::new();
     for kind in registry.iter().filter(|kind| !tenant.unreadable.contains_key(&kind.name)) {
         let Some(objects) = tenant.kinds.get(&kind.name) else { continue };
@@ -64,8 +82,13 @@ pub fn files(registry: &Registry, tenant: &Tenant, options: &Options) -> Result<
             .filter(|object| !is_own(registry, tenant, kind, object, options.own_client.as_deref()))
             .collect();
         objects.sort_by_key(|object| (&object.address, &object.id));
-        if let Some(value) = export.kind(kind, &objects, options) {
-            document.insert(kind.name.clone(), value);
+        match (options.layout, &kind.directory) {
+            (Layout::Directory, Some(directory)) => export.in_directory(&names, kind, directory, &objects, options),
+            (Layout::Directory, None) => {}
+            (Layout::Yaml, _) => {
+                let values = export.values(kind, &objects, options, &[]);
+                document.extend(together(kind, values).map(|value| (kind.name.clone(), value)));
+            }
         }
     }
     if !export.keywords.is_empty() {
@@ -75,12 +98,15 @@ pub fn files(registry: &Registry, tenant: &Tenant, options: &Options) -> Result<
             "as long as they have no value, a tenant keeps what it has; define them to make the objects elsewhere";
         export.problems.push(Problem::warning(message).hint(hint));
     }
-    let document = Value::Object(document.into_iter().collect());
-    let text = yaml(document).map_err(|cause| Error::new("the tenant could not be written as YAML").because(cause))?;
-    let mut files = export.companions;
+    let mut files = export.files;
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    files.insert(0, File { path: PathBuf::from(MAIN), text });
-    Ok(Exported { files, problems: export.problems })
+    if options.layout == Layout::Yaml {
+        let document = Value::Object(document.into_iter().collect());
+        let text =
+            yaml(document).map_err(|cause| Error::new("the tenant could not be written as YAML").because(cause))?;
+        files.insert(0, File { path: PathBuf::from(MAIN), text });
+    }
+    Ok(Exported { files, folders: export.folders, problems: export.problems })
 }
 
 /// Tells whether an object is, or belongs to, the application that tenantctl signs in with.
@@ -96,8 +122,10 @@ fn is_own(registry: &Registry, tenant: &Tenant, kind: &Kind, object: &Object, ow
     value.is_some_and(|value| value == own || named.is_some_and(|named| named.address.name == value))
 }
 
+#[derive(Default)]
 struct Export {
-    companions: Vec<File>,
+    files: Vec<File>,
+    folders: Vec<PathBuf>,
     /// The keywords that stand for secrets.
     keywords: BTreeSet<String>,
     taken: Taken,
@@ -105,17 +133,43 @@ struct Export {
 }
 
 impl Export {
-    /// Writes down the objects of a kind; nothing where the one object of a singleton is missing.
-    fn kind(&mut self, kind: &Kind, objects: &[&Object], options: &Options) -> Option<Value> {
+    /// Writes down the objects of a kind in files of their own, or in the one file that it has.
+    fn in_directory(
+        &mut self,
+        names: &Names<'_>,
+        kind: &Kind,
+        directory: &Directory,
+        objects: &[&Object],
+        options: &Options,
+    ) {
+        let file = |path: &String, value: &Value| File { path: PathBuf::from(path), text: json(value) };
+        if directory.is_whole() {
+            let values = self.values(kind, objects, options, &[]);
+            let path = directory.path(&directory.file);
+            self.files.extend(together(kind, values).map(|value| file(&path, &value)));
+            return;
+        }
+        let taken = &mut self.taken;
+        let paths: Vec<String> = objects.iter().map(|object| names.path(kind, directory, object, taken)).collect();
+        let values = self.values(kind, objects, options, &paths);
+        self.files.extend(paths.iter().zip(&values).map(|(path, value)| file(path, value)));
+        if objects.is_empty() {
+            self.folders.push(PathBuf::from(&directory.folder));
+        }
+    }
+
+    /// Writes down the objects of a kind, whose own files have these paths, if they have any.
+    fn values(&mut self, kind: &Kind, objects: &[&Object], options: &Options, paths: &[String]) -> Vec<Value> {
         let mut count: BTreeMap<&Address, usize> = BTreeMap::new();
         for object in objects {
             *count.entry(&object.address).or_default() += 1;
         }
         let mut unknown = LeftOut::default().unknown;
         let mut values = Vec::new();
-        for object in objects {
+        for (at, object) in objects.iter().enumerate() {
             let is_pinned = options.with_ids || count[&object.address] > 1;
-            let (value, left) = self.object(kind, object, kind.id.as_deref().filter(|_| is_pinned));
+            let pin = kind.id.as_deref().filter(|_| is_pinned);
+            let (value, left) = self.object(kind, object, pin, paths.get(at).map(String::as_str));
             values.push(Value::Object(value));
             unknown.extend(left.unknown);
             for pointer in left.incomplete {
@@ -144,17 +198,17 @@ impl Export {
             self.problems
                 .push(Problem::warning(format!("{}: `{field}` is left out: the field is not known", kind.name)));
         }
-        match kind.keys.as_ref().and_then(|keys| Some((&keys.field, keys.holds.as_ref()?))) {
-            _ if kind.singleton => values.into_iter().next(),
-            Some((key, held)) => {
-                Some(Value::Object(values.iter().filter_map(|value| by_name(value, key, held)).collect()))
-            }
-            None => Some(Value::Array(values)),
-        }
+        values
     }
 
     /// Writes down one object.
-    fn object(&mut self, kind: &Kind, object: &Object, pin: Option<&str>) -> (Map<String, Value>, LeftOut) {
+    fn object(
+        &mut self,
+        kind: &Kind,
+        object: &Object,
+        pin: Option<&str>,
+        own: Option<&str>,
+    ) -> (Map<String, Value>, LeftOut) {
         let mut source = Cow::Borrowed(&object.value);
         if let (Some(pin), Some(id)) = (pin, &object.id) {
             source.to_mut().insert(pin.to_owned(), Value::from(id.clone()));
@@ -166,7 +220,7 @@ impl Export {
             remove_at(source.to_mut(), pointer);
         }
         let mut keywords = Vec::new();
-        let mut companion = |companion: &Companion, text: &str| self.companion(companion, &object.value, text);
+        let mut companion = |companion: &Companion, text: &str| self.companion(companion, &object.value, text, own);
         let mut marker = |pattern: &str| {
             let text = |field: &str| object.value.get(field)?.as_str().map(str::to_owned);
             let keyword: String = fill(pattern, text)
@@ -177,30 +231,46 @@ impl Export {
             marker(&keyword)
         };
         let mut keeper = Keeper { pin, left: LeftOut::default(), companion: &mut companion, marker: &mut marker };
-        let value = keeper.object(&kind.fields, &source);
+        let mut value = keeper.object(&kind.fields, &source);
         let left = keeper.left;
+        if own.is_some() {
+            // Without it a text is sought in a file, and the object is skipped where there is none.
+            let sought = kind.fields.iter().filter(|field| field.file.as_ref().is_some_and(|file| file.sought));
+            for field in sought.filter(|field| !value.contains_key(&field.name)).collect::<Vec<_>>() {
+                value.insert(field.name.clone(), Value::Null);
+            }
+        }
         self.keywords.extend(keywords);
         (value, left)
     }
 
     /// Puts a text into a file of its own, and gives the path that the field then holds.
-    fn companion(&mut self, companion: &Companion, object: &Map<String, Value>, text: &str) -> Option<String> {
+    fn companion(
+        &mut self,
+        companion: &Companion,
+        object: &Map<String, Value>,
+        text: &str,
+        own: Option<&str>,
+    ) -> Option<String> {
         // A companion file has no way to write such marks other than as they are, and they would be
         // replaced; the main file has escapes.
         if holds_marker(text) {
             return None;
         }
+        let (folder, pattern) = match (own, &companion.beside) {
+            (Some(own), Some(name)) => (own.rsplit_once('/').map_or("", |(folder, _)| folder), name),
+            _ => (companion.folder.as_str(), &companion.name),
+        };
         let name = |suffix: &str| {
-            fill(&companion.name, |field| {
+            fill(pattern, |field| {
                 let text =
                     object.get(field).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
                 Some(sanitised(&text.unwrap_or_default()) + suffix)
             })
         };
-        let folder = &companion.folder;
         let below = if folder.is_empty() { String::new() } else { format!("{folder}/") };
         let path = self.taken.free(|suffix| format!("{below}{}", name(suffix)));
-        self.companions.push(File { path: PathBuf::from(&path), text: text.to_owned() });
+        self.files.push(File { path: PathBuf::from(&path), text: text.to_owned() });
         Some(format!("./{}", &path[below.len()..]))
     }
 }
@@ -208,12 +278,6 @@ impl Export {
 /// Tells whether the API hides a field that every object has.
 fn is_hidden(field: &Field, object: &Object) -> bool {
     field.hidden_without.is_some() && !object.value.contains_key(&field.name)
-}
-
-/// Gives the entry of an object in a map from fixed names; nothing where the name has nothing.
-fn by_name(value: &Value, key: &str, held: &str) -> Option<(String, Value)> {
-    let held = value.get(held).filter(|held| held.as_array().is_none_or(|items| !items.is_empty()))?;
-    Some((value.get(key)?.as_str()?.to_owned(), held.clone()))
 }
 
 /// Tells whether keyword replacement could find a marker in a text: two marks with something

@@ -46,7 +46,7 @@ pub(super) fn flow(value: &Value) -> String {
 }
 
 /// The only member of an object that is written as a keyword's marker.
-const MARKER: &str = "\u{0}keyword";
+pub(super) const MARKER: &str = "\u{0}keyword";
 
 /// Makes what is written as the marker of a keyword.
 pub(super) fn marker(keyword: &str) -> Value {
@@ -120,14 +120,17 @@ fn is_any(value: &Value, is: &impl Fn(&str) -> bool) -> bool {
     }
 }
 
+/// Tells whether a text holds what begins a marker of a keyword, or an expression.
+pub(super) fn holds_mark(text: &str) -> bool {
+    ["##", "@@", "${{"].iter().any(|mark| text.contains(mark))
+}
+
 fn needs_quotes(text: &str) -> bool {
     // Most texts have none of these, and are looked at once.
     if !text.bytes().any(|byte| matches!(byte, b'#' | b'@' | b'$' | b'\n' | b'\0')) {
         return false;
     }
-    text == MARKER
-        || ["##", "@@", "${{"].iter().any(|mark| text.contains(mark))
-        || (text.contains('\n') && text.lines().any(|line| line.starts_with('\t')))
+    text == MARKER || holds_mark(text) || (text.contains('\n') && text.lines().any(|line| line.starts_with('\t')))
 }
 
 /// Writes a text as a double-quoted scalar (YAML 1.2.2 section 5.7), the marks of keywords escaped.

@@ -17,7 +17,7 @@ use tenantctl::api::clock::Clock;
 use tenantctl::api::pace::Pacing;
 use tenantctl::api::{Client, Connection, Trust};
 use tenantctl::apply::{self, Job, Outcome, ReadBack};
-use tenantctl::export::files::{self as export, File};
+use tenantctl::export::files::{self as export, Exported, Layout};
 use tenantctl::kinds::Registry;
 use tenantctl::kinds::kind::Method;
 use tenantctl::plan::call::Call;
@@ -87,12 +87,12 @@ impl World {
     }
 
     /// Lays the tenant out as files.
-    pub(crate) async fn export(&self, with_ids: bool) -> Vec<File> {
+    pub(crate) async fn export(&self, with_ids: bool, layout: Layout) -> Exported {
         let registry = Registry::builtin();
         let all: Vec<_> = registry.iter().collect();
         let live = self.client.fetch(&all, &Needs::everything()).await.unwrap();
-        let options = export::Options { with_ids, own_client: self.policy.own_client.clone() };
-        export::files(registry, &scope::chosen(registry, live, &self.policy), &options).unwrap().files
+        let options = export::Options { with_ids, own_client: self.policy.own_client.clone(), layout };
+        export::files(registry, &scope::chosen(registry, live, &self.policy), &options).unwrap()
     }
 
     /// Carries a plan out, to the last change.

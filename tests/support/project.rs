@@ -5,24 +5,29 @@ use std::path::Path;
 use tenantctl::config::settings::Project;
 use tenantctl::config::variables::Variables;
 use tenantctl::config::{self};
-use tenantctl::export::files::File;
+use tenantctl::export::files::Exported;
 use tenantctl::kinds::Registry;
 use tenantctl::secret::Secrets;
 use tenantctl::tenant::Desired;
 
 const SETTINGS: &str = "version: 1
-definitions: tenant.yaml
+definitions: DEFINITIONS
 keywords: { X: replaced, SCOPE: replaced }
 environments:
   sandbox: { tenant: sandbox }
 ";
 
-/// Writes files into a folder that is a project.
-pub(crate) fn project(files: &[File]) -> tempfile::TempDir {
+/// Writes files into a folder that is a project, in either layout.
+pub(crate) fn project(exported: &Exported) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), "tenantctl.yaml", SETTINGS);
-    for file in files {
+    let is_one_file = exported.files.first().is_some_and(|file| file.path == Path::new("tenant.yaml"));
+    let definitions = if is_one_file { "tenant.yaml" } else { "." };
+    write(folder.path(), "tenantctl.yaml", &SETTINGS.replace("DEFINITIONS", definitions));
+    for file in &exported.files {
         write(folder.path(), file.path.to_str().unwrap(), &file.text);
+    }
+    for path in &exported.folders {
+        std::fs::create_dir_all(folder.path().join(path)).unwrap();
     }
     folder
 }

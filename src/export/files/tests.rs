@@ -102,7 +102,7 @@ fn secret_elements_are_not_written() {
 
 #[test]
 fn with_ids_each_object_keeps_its_handle() {
-    let exported = read(&export(&example(), &Options { with_ids: true, own_client: None }));
+    let exported = read(&export(&example(), &Options { with_ids: true, ..Options::default() }));
     assert_eq!(exported["clients"][1]["client_id"], "idB");
     assert_eq!(exported["resourceServers"][0]["id"], "2");
     assert_eq!(exported["clientGrants"][0]["client_id"], "b");
