@@ -1,20 +1,24 @@
 //! `tenantctl export`: writes the tenant as files.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
 use super::Context;
 use super::session::{Choice, Consent, Session, chosen_kinds, learn};
+use crate::config;
+use crate::config::settings::Settings;
 use crate::config::sources;
 use crate::error::{Error, Exit, Problem, Problems};
 use crate::export::files::{File, Layout, Options, files};
-use crate::files::{Entry, Files, Mode};
+use crate::export::merged::{Merged, Takes, Wish, merged};
+use crate::files::{self, Entry, Files, Mode};
 use crate::kinds::Registry;
 use crate::plan::scope;
-use crate::tenant::Tenant;
 use crate::tenant::needs::Needs;
-use crate::text::plural;
+use crate::tenant::{Address, Tenant};
+use crate::text::{fits, plural};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -22,8 +26,19 @@ pub struct Args {
     #[command(flatten)]
     choice: Choice,
     /// The folder to write to; it is made if need be
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "preserve_keywords")]
+    out: Option<PathBuf>,
+    /// Merge into the files that are there: what equals the tenant stays as it is, with its markers
+    ///
+    /// Without --out these are the environment's own definitions.
+    #[arg(long, conflicts_with = "force")]
+    preserve_keywords: bool,
+    /// A marker whose value differs from the tenant's stays, and the difference is told
+    #[arg(long, requires = "preserve_keywords")]
+    keep_markers: bool,
+    /// Add the fields that the files leave out, too
+    #[arg(long, requires = "preserve_keywords")]
+    all_fields: bool,
     /// One file, or a folder for each kind with a file for each object
     #[arg(long, value_enum, value_name = "LAYOUT", default_value_t = Shape::Yaml)]
     layout: Shape,
@@ -55,14 +70,29 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     connected.report(context);
     connected.close()?;
     context.ui.warnings(unreadable(&live));
+    let there = if args.preserve_keywords { scope::addresses(registry, &live) } else { BTreeSet::new() };
     let tenant = scope::chosen(registry, live, &session.policy);
     let layout = match args.layout {
         Shape::Yaml => Layout::Yaml,
         Shape::Directory => Layout::Directory,
     };
     let options = Options { with_ids: args.with_ids, own_client: session.policy.own_client.clone(), layout };
+    if args.preserve_keywords
+        && let Some(settings) = written_settings(&session.settings, args)?
+    {
+        let is_yaml = settings.files.entry(&settings.definitions.value) == Entry::File;
+        let options = Options { layout: if is_yaml { Layout::Yaml } else { Layout::Directory }, ..options };
+        let written = config::written(&settings, registry, &context.secrets)?;
+        let is_gone = |address: &Address| !there.contains(address) && scope::is_meant(&session.policy, address);
+        let is_asked_for = |kind: &str| session.policy.only.iter().flatten().any(|only| fits(only.kind(), kind));
+        let takes = Takes { markers_first: args.keep_markers, all_fields: args.all_fields };
+        let wish = Wish { takes, is_gone: &is_gone, is_asked_for: &is_asked_for };
+        let merged = merged(registry, &tenant, &written, &options, wish)?;
+        return write_merged(context, &settings, merged);
+    }
+    let out = args.out.clone().unwrap_or_else(|| session.settings.files.root().to_path_buf());
     let exported = files(registry, &tenant, &options)?;
-    let folder = Files::create(&args.out)?;
+    let folder = Files::create(&out)?;
     if !args.force {
         let is_other = |file: &&File| {
             let path = file.path.to_string_lossy();
@@ -94,7 +124,57 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     problems.extend(exported.problems);
     context.ui.warnings(problems);
     let count = plural(exported.files.len(), "file");
-    context.ui.result(&format!("{count} written to {}\n", args.out.display()));
+    context.ui.result(&format!("{count} written to {}\n", out.display()));
+    Ok(Exit::Done)
+}
+
+/// Gives the settings by which the files that are there are read; none if there are none.
+fn written_settings(settings: &Settings, args: &Args) -> Result<Option<Settings>, Error> {
+    let mut settings = settings.clone();
+    if let Some(out) = &args.out {
+        settings.files = Files::create(out)?;
+        settings.definitions.value = match args.layout {
+            Shape::Yaml => "tenant.yaml".to_owned(),
+            Shape::Directory => ".".to_owned(),
+        };
+    }
+    let is_there = match settings.files.entry(&settings.definitions.value) {
+        Entry::Nothing => false,
+        Entry::File => true,
+        Entry::Folder => !settings.files.list(&settings.definitions.value)?.is_empty(),
+    };
+    Ok(is_there.then_some(settings))
+}
+
+/// Writes what changes of the files that are there.
+fn write_merged(context: &Context, settings: &Settings, merged: Merged) -> Result<Exit, Error> {
+    let folder = match settings.files.entry(&settings.definitions.value) {
+        // Names of what is new are relative to the definitions.
+        Entry::Folder => settings.definitions.value.trim_start_matches("./").trim_matches(['/', '.']),
+        _ => settings.definitions.value.rsplit_once('/').map_or("", |(folder, _)| folder),
+    };
+    let below = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+    let placed = |path: &Path| {
+        let path = path.to_string_lossy().into_owned();
+        if path.starts_with(&below) { path } else { format!("{below}{path}") }
+    };
+    for file in &merged.files {
+        settings.files.write(&placed(&file.path), &file.text, Mode::Public)?;
+    }
+    for path in &merged.removed {
+        files::remove(&settings.files.root().join(placed(path)))?;
+    }
+    let mut problems = Problems::default();
+    problems.extend(merged.problems);
+    context.ui.warnings(problems);
+    if merged.left_out > 0 {
+        let count = plural(merged.left_out, "field");
+        context
+            .ui
+            .say(&format!("{count} of the tenant that the files leave out are left alone; `--all-fields` adds them"));
+    }
+    let (written, removed) = (plural(merged.files.len(), "file"), plural(merged.removed.len(), "file"));
+    context.ui.result(&format!("{written} written, {removed} removed\n"));
     Ok(Exit::Done)
 }
 

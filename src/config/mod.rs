@@ -40,7 +40,7 @@ use crate::text::hex;
 use fill::Filler;
 use parse::{OwnFile, Parser};
 use settings::Settings;
-use sources::Text;
+use sources::{Sources, Text};
 use substitute::Substituted;
 use yaml::Node;
 
@@ -66,21 +66,12 @@ pub fn load(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Resu
     let (mut used, mut companions) = (BTreeSet::new(), Vec::new());
     for text in &sources.texts {
         let read = Read::new(text, settings, secrets, &mut problems);
-        used.extend(read.used);
-        let Some(root) = &read.root else { continue };
-        covered::learn(registry, root, secrets);
-        let mut files = |path: &str| settings.files.read(path);
-        let has = |path: &str| settings.files.entry(path) == Entry::File;
-        let environment = settings.environment.as_str();
-        let mut parser = Parser::new(&read.substituted, registry, &settings.keywords, environment, &mut files);
-        parser.folder.clone_from(&sources.folder);
-        parser.strict = settings.strict;
-        parser.own = text.kind.map(|_| OwnFile { path: text.source.name.as_str(), has: &has });
-        for (kind, objects) in parser.tenant(root).kinds {
+        let (found, mut read_too) = read.parsed(text, &sources, (settings, registry, secrets), &mut problems);
+        for (kind, objects) in found.kinds {
             tenant.kinds.entry(kind).or_default().extend(objects);
         }
-        companions.append(&mut parser.companions);
-        problems.extend(std::mem::take(&mut parser.problems));
+        used.extend(read.used);
+        companions.append(&mut read_too);
     }
     problems.extend(cross::duplicates(registry, &tenant));
     used.extend(companions.iter().flat_map(|companion| companion.used.iter().cloned()));
@@ -99,6 +90,48 @@ pub fn load(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Resu
     let texts: Vec<&SourceText> = texts.chain(companions.iter().map(|companion| &*companion.source)).collect();
     let digest = digest(&sources.kinds, &texts, settings, &used);
     Ok(Loaded { desired: Desired { tenant, digest }, warnings: problems })
+}
+
+/// The definitions as they stand in their files.
+#[derive(Debug)]
+pub struct AsWritten<'r> {
+    /// The files.
+    pub texts: Vec<Written<'r>>,
+    /// The kinds that they manage.
+    pub kinds: BTreeSet<String>,
+}
+
+/// A file of definitions as it stands there, and what it means.
+#[derive(Debug)]
+pub struct Written<'r> {
+    /// The text, with the keywords in it.
+    pub read: Substituted,
+    /// Its tree; none if the file is empty.
+    pub root: Option<Node>,
+    /// Its objects, in order.
+    pub tenant: Tenant,
+    /// The texts in files of their own.
+    pub companions: Vec<Substituted>,
+    /// The kind that it is of; none for the file that holds all kinds.
+    pub kind: Option<&'r Kind>,
+}
+
+/// Reads the files of the definitions, as they are written.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn written<'r>(settings: &Settings, registry: &'r Registry, secrets: &Secrets) -> Result<AsWritten<'r>, Error> {
+    let mut problems = Problems::default();
+    let sources = sources::read(settings, registry, &mut problems)?;
+    let mut texts = Vec::new();
+    let mut kinds: BTreeSet<String> = sources.kinds.iter().map(|kind| kind.name.clone()).collect();
+    for text in &sources.texts {
+        let read = Read::new(text, settings, secrets, &mut problems);
+        let (tenant, companions) = read.parsed(text, &sources, (settings, registry, secrets), &mut problems);
+        kinds.extend(tenant.kinds.keys().cloned());
+        texts.push(Written { read: read.substituted, root: read.root, tenant, companions, kind: text.kind });
+    }
+    if problems.has_errors() { Err(problems.into()) } else { Ok(AsWritten { texts, kinds }) }
 }
 
 /// Gives the text of the definitions after substitution, with what is secret masked.
@@ -174,6 +207,28 @@ impl Read {
             Some(kind) => directory::as_kinds(kind, root),
         });
         Self { substituted, root, used, shown }
+    }
+
+    /// Gives what the text means, and the texts in files of their own that it names.
+    fn parsed(
+        &self,
+        text: &Text<'_>,
+        sources: &Sources<'_>,
+        (settings, registry, secrets): (&Settings, &Registry, &Secrets),
+        problems: &mut Problems,
+    ) -> (Tenant, Vec<Substituted>) {
+        let Some(root) = &self.root else { return (Tenant::default(), Vec::new()) };
+        covered::learn(registry, root, secrets);
+        let mut files = |path: &str| settings.files.read(path);
+        let has = |path: &str| settings.files.entry(path) == Entry::File;
+        let environment = settings.environment.as_str();
+        let mut parser = Parser::new(&self.substituted, registry, &settings.keywords, environment, &mut files);
+        parser.folder.clone_from(&sources.folder);
+        parser.strict = settings.strict;
+        parser.own = text.kind.map(|_| OwnFile { path: text.source.name.as_str(), has: &has });
+        let tenant = parser.tenant(root);
+        problems.extend(std::mem::take(&mut parser.problems));
+        (tenant, std::mem::take(&mut parser.companions))
     }
 
     /// Gives the text as it is shown.

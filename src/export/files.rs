@@ -66,12 +66,39 @@ pub struct Exported {
     pub problems: Vec<Problem>,
 }
 
+/// An object as an export writes it.
+#[derive(Debug, Clone)]
+pub(super) struct Placed<'a> {
+    /// As it is live, with names in the place of ids.
+    pub(super) live: &'a Object,
+    /// As it is written.
+    pub(super) value: Map<String, Value>,
+    /// Its own file, if it has one.
+    pub(super) path: Option<PathBuf>,
+}
+
+/// The objects of each kind as an export writes them.
+pub(super) type Laid<'a> = BTreeMap<String, Vec<Placed<'a>>>;
+
 /// Lays a tenant out as files.
 ///
 /// # Errors
 /// If a value can't be written as YAML; none is known.
 pub fn files(registry: &Registry, tenant: &Tenant, options: &Options) -> Result<Exported, Error> {
+    laid(registry, tenant, options).map(|(exported, _)| exported)
+}
+
+/// Lays a tenant out as files, and gives the objects as they are written.
+///
+/// # Errors
+/// As [`files`].
+pub(super) fn laid<'a>(
+    registry: &Registry,
+    tenant: &'a Tenant,
+    options: &Options,
+) -> Result<(Exported, Laid<'a>), Error> {
     let mut export = Export::default();
+    let mut laid = Laid::new();
     let names = Names { registry, tenant };
     let mut document = BTreeMap::new();
     for kind in registry.iter().filter(|kind| !tenant.unreadable.contains_key(&kind.name)) {
@@ -82,14 +109,21 @@ pub fn files(registry: &Registry, tenant: &Tenant, options: &Options) -> Result<
             .filter(|object| !is_own(registry, tenant, kind, object, options.own_client.as_deref()))
             .collect();
         objects.sort_by_key(|object| (&object.address, &object.id));
-        match (options.layout, &kind.directory) {
+        let (values, paths) = match (options.layout, &kind.directory) {
             (Layout::Directory, Some(directory)) => export.in_directory(&names, kind, directory, &objects, options),
-            (Layout::Directory, None) => {}
+            (Layout::Directory, None) => continue,
             (Layout::Yaml, _) => {
                 let values = export.values(kind, &objects, options, &[]);
-                document.extend(together(kind, values).map(|value| (kind.name.clone(), value)));
+                document.extend(together(kind, values.clone()).map(|value| (kind.name.clone(), value)));
+                (values, Vec::new())
             }
-        }
+        };
+        let mut paths = paths.into_iter().map(PathBuf::from);
+        let placed = |(live, value): (&&'a Object, Value)| match value {
+            Value::Object(value) => Some(Placed { live, value, path: paths.next() }),
+            _ => None,
+        };
+        laid.insert(kind.name.clone(), objects.iter().zip(values).filter_map(placed).collect());
     }
     if !export.keywords.is_empty() {
         let keywords: Vec<&str> = export.keywords.iter().map(String::as_str).collect();
@@ -106,7 +140,7 @@ pub fn files(registry: &Registry, tenant: &Tenant, options: &Options) -> Result<
             yaml(document).map_err(|cause| Error::new("the tenant could not be written as YAML").because(cause))?;
         files.insert(0, File { path: PathBuf::from(MAIN), text });
     }
-    Ok(Exported { files, folders: export.folders, problems: export.problems })
+    Ok((Exported { files, folders: export.folders, problems: export.problems }, laid))
 }
 
 /// Tells whether an object is, or belongs to, the application that tenantctl signs in with.
@@ -141,13 +175,13 @@ impl Export {
         directory: &Directory,
         objects: &[&Object],
         options: &Options,
-    ) {
+    ) -> (Vec<Value>, Vec<String>) {
         let file = |path: &String, value: &Value| File { path: PathBuf::from(path), text: json(value) };
         if directory.is_whole() {
             let values = self.values(kind, objects, options, &[]);
             let path = directory.path(&directory.file);
-            self.files.extend(together(kind, values).map(|value| file(&path, &value)));
-            return;
+            self.files.extend(together(kind, values.clone()).map(|value| file(&path, &value)));
+            return (values, Vec::new());
         }
         let taken = &mut self.taken;
         let paths: Vec<String> = objects.iter().map(|object| names.path(kind, directory, object, taken)).collect();
@@ -156,6 +190,7 @@ impl Export {
         if objects.is_empty() {
             self.folders.push(PathBuf::from(&directory.folder));
         }
+        (values, paths)
     }
 
     /// Writes down the objects of a kind, whose own files have these paths, if they have any.

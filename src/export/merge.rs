@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::edits::{Edits, Whole};
+use super::files::{Laid, Placed};
+use super::together::together;
 use crate::config::substitute::Substituted;
 use crate::config::yaml::{Data, Entry, Node};
 use crate::error::Problem;
@@ -18,20 +20,22 @@ use crate::kinds::kind::{Field, Fields, Kind, Type};
 use crate::tenant::canon;
 use crate::tenant::{Address, Object, Tenant};
 
-/// An object of the tenant.
-#[derive(Debug)]
-pub(super) struct Theirs<'a> {
-    /// As it is live, with names in the place of ids.
-    pub(super) live: &'a Object,
-    /// As an export writes it.
-    pub(super) exported: &'a Map<String, Value>,
+/// How far the tenant goes before the text.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Takes {
+    /// A marker stays where its value differs from the tenant's.
+    pub markers_first: bool,
+    /// Fields that the text leaves out are added, and not left alone.
+    pub all_fields: bool,
 }
 
 /// Merges into one text.
 pub(super) struct Merge<'a> {
     edits: Edits<'a>,
     read: &'a Substituted,
-    keeps_markers: bool,
+    takes: Takes,
+    /// How many fields of the tenant's objects the text leaves out.
+    pub(super) left_out: usize,
     /// What was written anew.
     pub(super) written: Vec<Value>,
     /// Texts that stand in files of their own and differ: the path below the folder of the text, and what is live.
@@ -77,11 +81,12 @@ struct Sides<'v> {
 
 impl<'a> Merge<'a> {
     /// Begins with a text.
-    pub(super) fn new(read: &'a Substituted, keeps_markers: bool) -> Self {
+    pub(super) fn new(read: &'a Substituted, takes: Takes) -> Self {
         Self {
             edits: Edits::new(read),
             read,
-            keeps_markers,
+            takes,
+            left_out: 0,
             written: Vec::new(),
             texts: Vec::new(),
             problems: Vec::new(),
@@ -100,12 +105,12 @@ impl<'a> Merge<'a> {
         kind: &Kind,
         node: &Node,
         locals: &[Object],
-        theirs: &[Theirs],
+        theirs: &[Placed],
         is_gone: &dyn Fn(&Address) -> bool,
     ) -> Result<(), Whole> {
         let found = |local: &Object| {
-            let is_pinned = |theirs: &&Theirs| local.id.is_some() && local.id == theirs.live.id;
-            let is_named = |theirs: &&Theirs| local.id.is_none() && local.address == theirs.live.address;
+            let is_pinned = |theirs: &&Placed| local.id.is_some() && local.id == theirs.live.id;
+            let is_named = |theirs: &&Placed| local.id.is_none() && local.address == theirs.live.address;
             theirs.iter().find(is_pinned).or_else(|| theirs.iter().find(is_named))
         };
         let Data::List(items) = &*node.data else { return Err(Whole) };
@@ -120,7 +125,7 @@ impl<'a> Merge<'a> {
                 Some(theirs) => {
                     taken.push(&theirs.live.address);
                     if self.object(kind, item, local, theirs).is_err() {
-                        let value = Value::Object(theirs.exported.clone());
+                        let value = Value::Object(theirs.value.clone());
                         self.edits.set_item(item, &value, is_flow)?;
                         self.written.push(value);
                     }
@@ -130,7 +135,7 @@ impl<'a> Merge<'a> {
             }
         }
         let rest = theirs.iter().filter(|theirs| !taken.contains(&&theirs.live.address));
-        let added: Vec<Value> = rest.map(|theirs| Value::Object(theirs.exported.clone())).collect();
+        let added: Vec<Value> = rest.map(|theirs| Value::Object(theirs.value.clone())).collect();
         self.edits.change_items(node, &removed, &added)?;
         self.written.extend(added);
         Ok(())
@@ -142,12 +147,12 @@ impl<'a> Merge<'a> {
         registry: &Registry,
         root: &Node,
         locals: &Tenant,
-        theirs: &BTreeMap<&str, Vec<Theirs>>,
+        theirs: &Laid<'_>,
         is_gone: &dyn Fn(&Address) -> bool,
     ) -> Result<(), Whole> {
         let Data::Map(entries) = &*root.data else { return Err(Whole) };
         for entry in entries {
-            let found = registry.get(&entry.key).and_then(|kind| Some((kind, theirs.get(kind.name.as_str())?)));
+            let found = registry.get(&entry.key).and_then(|kind| Some((kind, theirs.get(&kind.name)?)));
             let Some((kind, theirs)) = found else { continue };
             let locals = locals.objects(&kind.name);
             let before = (self.edits.count(), self.problems.len());
@@ -168,7 +173,7 @@ impl<'a> Merge<'a> {
             .iter()
             .filter(is_news)
             .filter_map(|kind| {
-                let theirs = theirs.get(kind.name.as_str()).filter(|theirs| !theirs.is_empty())?;
+                let theirs = theirs.get(&kind.name).filter(|theirs| !theirs.is_empty())?;
                 Some((kind.name.clone(), whole(kind, theirs)?))
             })
             .collect();
@@ -177,12 +182,13 @@ impl<'a> Merge<'a> {
         Ok(())
     }
 
-    fn kind(
+    /// Merges what stands under the key of a kind.
+    pub(super) fn kind(
         &mut self,
         kind: &Kind,
         entry: &Entry,
         locals: &[Object],
-        theirs: &[Theirs],
+        theirs: &[Placed],
         is_gone: &dyn Fn(&Address) -> bool,
     ) -> Result<(), Whole> {
         if kind.singleton {
@@ -193,10 +199,10 @@ impl<'a> Merge<'a> {
             return self.objects(kind, &entry.value, locals, theirs, is_gone);
         };
         // A map from fixed names to one value of each.
-        let by_name = |of: &dyn Fn(&Theirs) -> Option<Value>| -> Map<String, Value> {
-            theirs.iter().filter_map(|it| Some((it.exported.get(key)?.as_str()?.to_owned(), of(it)?))).collect()
+        let by_name = |of: &dyn Fn(&Placed) -> Option<Value>| -> Map<String, Value> {
+            theirs.iter().filter_map(|it| Some((it.value.get(key)?.as_str()?.to_owned(), of(it)?))).collect()
         };
-        let exported = by_name(&|theirs| theirs.exported.get(held).cloned());
+        let exported = by_name(&|theirs| theirs.value.get(held).cloned());
         let live = by_name(&|theirs| canon::live(kind, &theirs.live.value).remove(held));
         let local =
             locals.iter().filter_map(|it| Some((it.value.get(key)?.as_str()?.to_owned(), it.value.get(held)?.clone())));
@@ -205,12 +211,12 @@ impl<'a> Merge<'a> {
         self.members(Members::Each(field), &entry.value, (&local.collect(), &live, &exported), 1)
     }
 
-    /// Merges the object of a map, or what there is one of.
-    fn object(&mut self, kind: &Kind, node: &Node, local: &Object, theirs: &Theirs) -> Result<(), Whole> {
+    /// Merges one object.
+    pub(super) fn object(&mut self, kind: &Kind, node: &Node, local: &Object, theirs: &Placed) -> Result<(), Whole> {
         self.address = local.address.to_string();
         let kind = kind.of(&theirs.live.value);
         let live = canon::live(kind, &theirs.live.value);
-        self.members(Members::Fields(&kind.fields), node, (&local.value, &live, theirs.exported), 1)
+        self.members(Members::Fields(&kind.fields), node, (&local.value, &live, &theirs.value), 1)
     }
 
     fn members(
@@ -256,9 +262,13 @@ impl<'a> Merge<'a> {
             let is_default = |value: &Value| field.is_some_and(|field| canon::is_nothing(field, value, depth));
             !names.contains(name) && !live.get(name).is_some_and(is_default)
         };
+        let is_left_out = matches!(declared, Members::Fields(_)) && !self.takes.all_fields;
+        if is_left_out {
+            self.left_out += exported.keys().filter(|name| is_news(name)).count();
+        }
         let added: Vec<(String, Value)> = exported
             .iter()
-            .filter(|(name, _)| is_news(name))
+            .filter(|(name, _)| !is_left_out && is_news(name))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         self.edits.change_members(node, &removed, &added)?;
@@ -382,7 +392,9 @@ impl<'a> Merge<'a> {
     /// Tells whether a part of the text may be replaced, and says so where a marker is lost by that.
     fn may_replace(&mut self, range: &std::ops::Range<usize>, name: &str) -> bool {
         let Some(marker) = self.edits.marker(range) else { return true };
-        let (address, keeps) = (&self.address, self.keeps_markers);
+        let text = &self.read.text()[range.clone()];
+        let range = &(range.start + text.len() - text.trim_start().len()..range.end);
+        let (address, keeps) = (&self.address, self.takes.markers_first);
         let problem = if keeps {
             Problem::warning(format!("{address}: `{name}`: {marker} stays, though the tenant has another value"))
                 .hint("change the keyword's value, or export without `--keep-markers`")
@@ -396,19 +408,8 @@ impl<'a> Merge<'a> {
 }
 
 /// Gives all objects of a kind as an export writes them; nothing where the one of a singleton is missing.
-fn whole(kind: &Kind, theirs: &[Theirs]) -> Option<Value> {
-    let values = theirs.iter().map(|theirs| Value::Object(theirs.exported.clone()));
-    match kind.keys.as_ref().and_then(|keys| Some((&keys.field, keys.holds.as_ref()?))) {
-        _ if kind.singleton => values.into_iter().next(),
-        Some((key, held)) => Some(Value::Object(values.filter_map(|value| by_name(&value, key, held)).collect())),
-        None => Some(values.collect()),
-    }
-}
-
-/// Gives the entry of an object in a map from fixed names; nothing where the name has nothing.
-fn by_name(value: &Value, key: &str, held: &str) -> Option<(String, Value)> {
-    let held = value.get(held).filter(|held| held.as_array().is_none_or(|items| !items.is_empty()))?;
-    Some((value.get(key)?.as_str()?.to_owned(), held.clone()))
+fn whole(kind: &Kind, theirs: &[Placed]) -> Option<Value> {
+    together(kind, theirs.iter().map(|placed| Value::Object(placed.value.clone())).collect())
 }
 
 /// Tells whether a value of the text says what is live; nothing and a default say the same.

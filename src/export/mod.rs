@@ -10,4 +10,6 @@ pub mod files;
 mod json;
 mod keep;
 mod merge;
+pub mod merged;
+mod together;
 mod yaml;

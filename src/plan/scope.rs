@@ -67,6 +67,20 @@ pub fn chosen(registry: &Registry, mut live: Tenant, policy: &Policy) -> Tenant 
     tenant
 }
 
+/// Gives the addresses of all objects of a live tenant, by names.
+#[must_use]
+pub fn addresses(registry: &Registry, live: &Tenant) -> BTreeSet<Address> {
+    let names = Names::of(registry, live, &Tenant::default(), &[]);
+    names.named(registry, live.clone()).iter().map(|object| object.address.clone()).collect()
+}
+
+/// Tells whether `--only` and `--exclude` let an object in, as far as it alone can tell.
+#[must_use]
+pub fn is_meant(policy: &Policy, address: &Address) -> bool {
+    let nothing = Scope { policy, left_out: BTreeSet::new() };
+    nothing.holds(address) && !nothing.is_unwanted(address)
+}
+
 /// Tells whether `--only` and `--exclude` leave anything of a kind.
 fn may_hold(policy: &Policy, kind: &Kind) -> bool {
     let is_chosen = |only: &Vec<Pattern>| only.iter().any(|pattern| crate::text::fits(pattern.kind(), &kind.name));

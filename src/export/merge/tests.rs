@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Merge, Theirs};
+use super::{Merge, Placed, Takes};
 use crate::config::fill::Filler;
 use crate::config::keywords::{Keyword, Keywords};
 use crate::config::parse::Parser;
@@ -58,10 +58,16 @@ fn merged(text: &str, live: &Value, keeps_markers: bool) -> (String, Vec<String>
     let theirs = objects
         .iter()
         .map(|(kind, objects)| {
-            (*kind, objects.iter().map(|(live, exported)| Theirs { live, exported }).collect::<Vec<_>>())
+            (
+                (*kind).to_owned(),
+                objects
+                    .iter()
+                    .map(|(live, value)| Placed { live, value: value.clone(), path: None })
+                    .collect::<Vec<_>>(),
+            )
         })
         .collect();
-    let mut merge = Merge::new(&read, keeps_markers);
+    let mut merge = Merge::new(&read, Takes { markers_first: keeps_markers, all_fields: true });
     merge.kinds(registry, &root, &locals, &theirs, &|_| true).unwrap();
     let said = merge.problems.iter().map(|problem| problem.message.clone()).collect();
     (merge.text(), said)

@@ -1,0 +1,218 @@
+//! An export into files that are there: each is brought up to the tenant by `merge`, and what is new or gone
+//! is written or removed.
+//!
+//! Pure, like all of this room but its door. It knows both layouts: a file that holds all kinds, or one of a kind.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::edits::{Whole, lines};
+use super::files::{Exported, File, Laid, Options, laid};
+use super::merge::Merge;
+pub use super::merge::Takes;
+use crate::config::yaml::{Data, Node};
+use crate::config::{AsWritten, Written};
+use crate::error::{Error, Problem};
+use crate::kinds::Registry;
+use crate::kinds::kind::Kind;
+use crate::tenant::{Address, Tenant};
+
+/// What a merge is asked for.
+#[derive(Clone, Copy)]
+pub struct Wish<'a> {
+    /// How far the tenant goes before the text.
+    pub takes: Takes,
+    /// Tells whether the tenant lacks the object of an address, and the run is about it.
+    pub is_gone: &'a dyn Fn(&Address) -> bool,
+    /// Tells whether a kind is wanted that the files leave out.
+    pub is_asked_for: &'a dyn Fn(&str) -> bool,
+}
+
+impl std::fmt::Debug for Wish<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wish").field("takes", &self.takes).finish_non_exhaustive()
+    }
+}
+
+/// What is to be done with the files that are there.
+#[derive(Debug, Default)]
+pub struct Merged {
+    /// Files to write: those that change, and new ones.
+    pub files: Vec<File>,
+    /// Files to remove: their objects are gone.
+    pub removed: Vec<PathBuf>,
+    /// How many fields of the tenant's objects the files leave out.
+    pub left_out: usize,
+    /// Warnings: what is left out, and which markers are lost or stay.
+    pub problems: Vec<Problem>,
+}
+
+/// Merges a tenant into files that are there.
+///
+/// # Errors
+/// If a value can't be written as YAML; none is known.
+pub fn merged(
+    registry: &Registry,
+    tenant: &Tenant,
+    there: &AsWritten<'_>,
+    options: &Options,
+    wish: Wish<'_>,
+) -> Result<Merged, Error> {
+    let (exported, mut laid) = laid(registry, tenant, options)?;
+    laid.retain(|kind, _| there.kinds.contains(kind) || (wish.is_asked_for)(kind));
+    let written = &there.texts;
+    let mut merging = Merging {
+        registry,
+        exported: &exported,
+        laid: &laid,
+        wish,
+        values: Vec::new(),
+        seen: BTreeSet::new(),
+        merged: Merged::default(),
+    };
+    for text in written {
+        match (&text.root, text.kind) {
+            (None, _) => {}
+            (Some(root), None) => merging.all_kinds(text, root),
+            (Some(root), Some(kind)) => merging.of_kind(text, root, kind),
+        }
+    }
+    let is_there = |path: &PathBuf| written.iter().any(|text| PathBuf::from(&text.read.source.name) == *path);
+    for file in &exported.files {
+        let is_main = exported.files.first().is_some_and(|first| first.path == file.path)
+            && written.iter().any(|text| text.kind.is_none());
+        let is_object = laid.values().flatten().find(|placed| placed.path.as_ref() == Some(&file.path));
+        let is_new = match is_object {
+            Some(placed) => !merging.seen.contains(&placed.live.address),
+            None => merging.names(file) || (is_whole_file(registry, &laid, &file.path) && !is_there(&file.path)),
+        };
+        if is_new && !is_main {
+            if let Some(placed) = is_object {
+                merging.values.push(Value::Object(placed.value.clone()));
+            }
+            merging.merged.files.push(file.clone());
+        }
+    }
+    let mut merged = merging.merged;
+    merged.problems.splice(0..0, exported.problems);
+    Ok(merged)
+}
+
+/// Tells whether a path is that of the one file of a kind.
+fn is_whole_file(registry: &Registry, laid: &Laid<'_>, path: &std::path::Path) -> bool {
+    let directories = registry.iter().filter(|kind| laid.get(&kind.name).is_some_and(|objects| !objects.is_empty()));
+    let directories = directories.filter_map(|kind| kind.directory.as_ref());
+    directories.filter(|directory| directory.is_whole()).any(|it| path == std::path::Path::new(&it.path(&it.file)))
+}
+
+struct Merging<'a> {
+    registry: &'a Registry,
+    exported: &'a Exported,
+    laid: &'a Laid<'a>,
+    wish: Wish<'a>,
+    /// What was written anew, which may name files.
+    values: Vec<Value>,
+    /// Objects that have a file.
+    seen: BTreeSet<Address>,
+    merged: Merged,
+}
+
+impl Merging<'_> {
+    /// Merges into the file that holds all kinds.
+    fn all_kinds(&mut self, text: &Written<'_>, root: &Node) {
+        let mut merge = Merge::new(&text.read, self.wish.takes);
+        let done = merge.kinds(self.registry, root, &text.tenant, self.laid, self.wish.is_gone);
+        self.finish(text, merge, done, self.exported.files.first().map(|file| file.text.clone()));
+    }
+
+    /// Merges into a file of one kind: of one object, or of all that there are.
+    fn of_kind(&mut self, text: &Written<'_>, root: &Node, kind: &Kind) {
+        let (Some(theirs), Some(directory)) = (self.laid.get(&kind.name), &kind.directory) else { return };
+        let Data::Map(entries) = &*root.data else { return };
+        let Some(entry) = entries.first() else { return };
+        let locals = text.tenant.objects(&kind.name);
+        let mut merge = Merge::new(&text.read, self.wish.takes);
+        if directory.is_whole() {
+            let path = PathBuf::from(directory.path(&directory.file));
+            let done = merge.kind(kind, entry, locals, theirs, self.wish.is_gone);
+            let anew = self.exported.files.iter().find(|file| file.path == path).map(|file| file.text.clone());
+            return self.finish(text, merge, done, anew);
+        }
+        let (Some(local), Data::List(items)) = (locals.first(), &*entry.value.data) else { return };
+        let Some(item) = items.first() else { return };
+        let is_it = |live: &crate::tenant::Object| match &local.id {
+            Some(id) => live.id.as_ref() == Some(id),
+            None => live.address == local.address,
+        };
+        let Some(placed) = theirs.iter().find(|placed| is_it(placed.live)) else {
+            if (self.wish.is_gone)(&local.address) {
+                let texts = text.companions.iter().map(|companion| companion.source.name.as_str());
+                let paths = std::iter::once(text.read.source.name.as_str()).chain(texts);
+                self.merged.removed.extend(paths.map(PathBuf::from));
+            }
+            return;
+        };
+        self.seen.insert(placed.live.address.clone());
+        let done = merge.object(kind, item, local, placed);
+        let anew = placed.path.as_ref().and_then(|path| self.exported.files.iter().find(|file| file.path == *path));
+        self.finish(text, merge, done, anew.map(|file| file.text.clone()));
+    }
+
+    /// Takes the merged text and those that it names, where they change.
+    fn finish(&mut self, text: &Written<'_>, mut merge: Merge<'_>, done: Result<(), Whole>, anew: Option<String>) {
+        self.merged.left_out += merge.left_out;
+        self.values.append(&mut merge.written);
+        self.merged.problems.append(&mut merge.problems);
+        for (path, live) in std::mem::take(&mut merge.texts) {
+            self.companion(text, &path, &live);
+        }
+        let merged = match (done, anew) {
+            (Ok(()), _) => merge.text(),
+            (Err(Whole), Some(anew)) => anew,
+            (Err(Whole), None) => return,
+        };
+        if merged != text.read.source.text {
+            self.merged.files.push(File { path: PathBuf::from(&text.read.source.name), text: merged });
+        }
+    }
+
+    /// Brings a text in a file of its own up to the tenant.
+    fn companion(&mut self, text: &Written<'_>, path: &str, live: &str) {
+        let plain = |path: &str| path.replace("./", "");
+        let is_it = |name: &str| plain(name) == plain(path) || plain(name).ends_with(&format!("/{}", plain(path)));
+        let Some(read) = text.companions.iter().find(|companion| is_it(&companion.source.name)) else { return };
+        let (merged, lost) = lines(read, live);
+        if !lost.is_empty() && self.wish.takes.markers_first {
+            let problem =
+                Problem::warning(format!("{}: a marker stays, though the tenant has another text", read.source.name));
+            self.merged.problems.push(problem.at(Some(read.origin(&lost[0]))));
+            return;
+        }
+        for range in lost {
+            let problem =
+                Problem::warning(format!("{}: a marker is lost: the tenant has another text", read.source.name));
+            self.merged.problems.push(problem.at(Some(read.origin(&range))));
+        }
+        self.merged.files.push(File { path: PathBuf::from(&read.source.name), text: merged });
+    }
+
+    /// Tells whether something that was written anew names a file.
+    fn names(&self, file: &File) -> bool {
+        let path = file.path.to_string_lossy();
+        let is_it = |text: &str| {
+            text.strip_prefix("./").is_some_and(|rest| path == rest || path.ends_with(&format!("/{rest}")))
+        };
+        self.values.iter().any(|value| any_text(value, &is_it))
+    }
+}
+
+fn any_text(value: &Value, is: &impl Fn(&str) -> bool) -> bool {
+    match value {
+        Value::String(text) => is(text),
+        Value::Array(items) => items.iter().any(|item| any_text(item, is)),
+        Value::Object(map) => map.values().any(|value| any_text(value, is)),
+        _ => false,
+    }
+}
