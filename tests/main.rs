@@ -11,6 +11,7 @@ mod environments;
 mod examples;
 mod export;
 mod faults;
+mod keywords;
 mod laws;
 mod lifecycle;
 mod reliability;

@@ -11,7 +11,8 @@ use granit_parser::ScalarStyle;
 use serde_json::Value;
 
 use super::expression::{Evaluator, Failure, Outcome};
-use super::keywords::{Keywords, next_marker, plain_text};
+use super::javascript::plain_text;
+use super::keywords::{Keywords, next_marker};
 use super::substitute::{Hole, Substituted};
 use super::variables::Variables;
 use super::yaml::{Content, Reading, Scalar, Span};
@@ -109,7 +110,7 @@ impl<'a> Filler<'a> {
 
     fn only(&mut self, hole: &Hole, style: ScalarStyle, span: &Span) -> Scalar {
         match hole {
-            Hole::Marker { keyword, .. } => Scalar { content: Content::Missing(keyword.clone()), is_sensitive: false },
+            Hole::Marker { keyword, written } => self.marker(keyword, written, span),
             Hole::Unclosed => {
                 self.unclosed(span);
                 Scalar::broken()
@@ -124,6 +125,16 @@ impl<'a> Filler<'a> {
         }
     }
 
+    /// Hands on a marker that is the whole scalar, unless it has a value that can't stand here.
+    fn marker(&mut self, keyword: &str, written: &str, span: &Span) -> Scalar {
+        if !self.keywords.has_value(keyword) {
+            return Scalar { content: Content::Missing(keyword.to_owned()), is_sensitive: false };
+        }
+        let problem = self.keywords.unreplaced(keyword, written, self.environment);
+        self.problems.push(problem.at(Some(self.substituted.origin(span))));
+        Scalar::broken()
+    }
+
     fn mixed(&mut self, text: &str, style: ScalarStyle, span: &Span) -> Scalar {
         let substituted = self.substituted;
         let mut filled = String::new();
@@ -135,7 +146,7 @@ impl<'a> Filler<'a> {
             from = range.end;
             let put = match hole {
                 Hole::Marker { keyword, written } => {
-                    let problem = self.keywords.without_value(keyword, self.environment);
+                    let problem = self.keywords.unreplaced(keyword, written, self.environment);
                     self.problems.push(problem.at(Some(self.place_of(written, hole, span))));
                     None
                 }
@@ -219,10 +230,10 @@ impl<'a> Filler<'a> {
             // One that is written with escapes, as exports do it, is a text that looks like a marker.
             let Some(at) = written.find(&text[range.clone()]) else { continue };
             if text.trim() == &text[range.clone()] {
-                return Some(Scalar { content: Content::Missing(keyword.to_owned()), is_sensitive: false });
+                return Some(self.marker(keyword, text.trim(), span));
             }
             let place = span.start + at..span.start + at + range.len();
-            let problem = self.keywords.without_value(keyword, self.environment);
+            let problem = self.keywords.unreplaced(keyword, &text[range.clone()], self.environment);
             problems.push(problem.at(Some(self.substituted.origin(&place))));
         }
         let is_broken = !problems.is_empty();

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::scalar::number_text;
+use super::javascript::{plain_text, rank};
 use crate::error::{Origin, Problem};
 use crate::text::did_you_mean;
 
@@ -38,12 +38,15 @@ impl std::fmt::Debug for Keyword {
 pub struct Keywords(Vec<(String, Keyword)>);
 
 impl Keywords {
-    /// Sets a keyword; one of the same name keeps its place in the order.
+    /// Sets a keyword; one of the same name keeps its place in the order. Names that are whole
+    /// numbers come before all others, in ascending order, as in an object of JavaScript.
     pub fn set(&mut self, name: impl Into<String>, keyword: Keyword) {
         let name = name.into();
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, old)) => *old = keyword,
-            None => self.0.push((name, keyword)),
+        if let Some((_, old)) = self.0.iter_mut().find(|(known, _)| *known == name) {
+            *old = keyword;
+        } else {
+            let at = self.0.partition_point(|(known, _)| rank(known) <= rank(&name));
+            self.0.insert(at, (name, keyword));
         }
     }
 
@@ -56,6 +59,36 @@ impl Keywords {
     /// Goes through them in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Keyword)> {
         self.0.iter().map(|(name, keyword)| (name.as_str(), keyword))
+    }
+
+    /// Tells whether a name has a value.
+    #[must_use]
+    pub fn has_value(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|keyword| keyword.value.is_some())
+    }
+
+    /// Makes the problem of a marker that stayed where it stood.
+    #[must_use]
+    pub fn unreplaced(&self, name: &str, written: &str, environment: &str) -> Problem {
+        match self.get(name).and_then(|keyword| keyword.value.as_ref()) {
+            None => self.without_value(name, environment),
+            Some(value) if written.starts_with('#') && plain_text(value).is_none() => {
+                let what = if value.is_object() { "a map" } else { "a list with a map in it" };
+                Problem::error(format!("the keyword `{name}` is {what}, of which `{written}` can make no text"))
+                    .hint(format!("write `@@{name}@@`"))
+            }
+            Some(_) => {
+                let message = format!(
+                    "`{written}` comes from the value of a keyword that is replaced after `{name}`, so it stays as it is"
+                );
+                let hint = if written.starts_with('#') {
+                    format!("define `{name}` after the keyword that holds it, or write the value with `${{{{ }}}}`")
+                } else {
+                    format!("markers `@@` are replaced before `##`: write `##{name}##` in the value")
+                };
+                Problem::error(message).hint(hint)
+            }
+        }
     }
 
     /// Makes the problem of a marker or a name without a value.
@@ -74,22 +107,6 @@ impl Keywords {
             None => format!("define it under `keywords` in the project file, or for environment `{environment}` alone"),
         };
         Problem::error(format!("the keyword `{name}` is not defined in environment `{environment}`")).hint(hint)
-    }
-}
-
-/// Gives the text that replaces `##KEY##`; none for a map, of which no text can be made.
-#[must_use]
-pub fn plain_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number_text(number)),
-        Value::Bool(_) | Value::Null => Some(value.to_string()),
-        Value::Array(items) => {
-            let texts: Option<Vec<String>> =
-                items.iter().map(|item| if item.is_null() { Some(String::new()) } else { plain_text(item) }).collect();
-            texts.map(|texts| texts.join(","))
-        }
-        Value::Object(_) => None,
     }
 }
 
@@ -125,7 +142,7 @@ pub fn next_marker(text: &str, from: usize) -> Option<(std::ops::Range<usize>, &
 mod tests {
     use serde_json::json;
 
-    use super::{Keyword, Keywords, next_marker, plain_text};
+    use super::{Keyword, Keywords, next_marker};
 
     fn keywords(names: &[&str]) -> Keywords {
         let mut keywords = Keywords::default();
@@ -133,12 +150,6 @@ mod tests {
             keywords.set(*name, Keyword { value: Some(json!(1)), is_secret: false, variable: None, origin: None });
         }
         keywords
-    }
-
-    #[test]
-    fn a_list_becomes_its_joined_elements_and_a_map_no_text() {
-        assert_eq!(plain_text(&json!(["a", 1, null, ["b"]])).as_deref(), Some("a,1,,b"));
-        assert_eq!(plain_text(&json!({"a": 1})), None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod cross;
 pub mod directory;
 pub mod expression;
 pub mod fill;
+pub mod javascript;
 mod json;
 pub mod keywords;
 pub mod layout;
@@ -176,7 +177,7 @@ type Shown = (Range<usize>, String);
 impl Read {
     fn new(text: &Text<'_>, settings: &Settings, secrets: &Secrets, problems: &mut Problems) -> Self {
         let source = &text.source;
-        let mut substituted = substitute::definitions(source, &settings.keywords, problems);
+        let mut substituted = substitute::definitions(source, &settings.keywords);
         if text.kind.is_some() {
             json::as_yaml(&mut substituted);
         }

@@ -117,20 +117,11 @@ fn is_date(text: &str) -> bool {
     }
 }
 
-/// Gives the text that JavaScript makes of a number, as the Deploy CLI puts it into files.
-#[must_use]
-pub fn number_text(number: &Number) -> String {
-    match number.as_f64() {
-        Some(value) if number.is_f64() && value.fract() == 0.0 && value.abs() < 1e21 => format!("{value:.0}"),
-        _ => number.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{Plain, number_text, plain};
+    use super::{Plain, plain};
 
     #[test]
     fn plain_scalars_mean_what_js_yaml_takes_them_for() {
@@ -175,13 +166,5 @@ mod tests {
         for text in [".inf", "-.Inf", ".nan"] {
             assert_eq!(plain(text), Plain::NotFinite, "{text}");
         }
-    }
-
-    #[test]
-    fn numbers_are_written_as_javascript_writes_them() {
-        let text = |value: serde_json::Value| number_text(value.as_number().unwrap());
-        assert_eq!(text(json!(1e20)), "100000000000000000000");
-        assert_eq!(text(json!(5)), "5");
-        assert_eq!(text(json!(0.25)), "0.25");
     }
 }

@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::keywords::{Keywords, next_marker, plain_text};
+use super::javascript::{json_text, plain_text};
+use super::keywords::{Keywords, next_marker};
 use super::offsets::{Replaced, Replacement};
-use crate::error::{Origin, Problem, Problems, SourceText};
+use crate::error::{Origin, Problems, SourceText};
 
 /// A text after substitution.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ pub struct Substituted {
 pub(crate) enum Hole {
     /// An expression, and where its text begins in the file.
     Expression { text: String, at: usize },
-    /// A marker whose keyword has no value, as it was written.
+    /// A marker that can't be replaced, as it was written.
     Marker { keyword: String, written: String },
     /// `${{` without its end on the same line.
     Unclosed,
@@ -84,10 +85,11 @@ impl Substituted {
 }
 
 /// Puts keywords into the text of a definition, with stand-ins for what is evaluated later.
-pub fn definitions(source: &Arc<SourceText>, keywords: &Keywords, problems: &mut Problems) -> Substituted {
+#[must_use]
+pub fn definitions(source: &Arc<SourceText>, keywords: &Keywords) -> Substituted {
     let mut substituted = Substituted::new(source, keywords);
     expressions(&mut substituted);
-    values(&mut substituted, keywords, problems);
+    values(&mut substituted, keywords);
     missing(&mut substituted);
     substituted
 }
@@ -100,10 +102,20 @@ pub fn companion(
     problems: &mut Problems,
 ) -> Substituted {
     let mut substituted = Substituted::new(source, keywords);
-    values(&mut substituted, keywords, problems);
+    values(&mut substituted, keywords);
+    let text = substituted.text();
+    let mut tell = |range: &Range<usize>, name: &str, written: &str| {
+        let problem = keywords.unreplaced(name, written, environment);
+        problems.push(problem.at(Some(substituted.origin(range))));
+    };
+    for (range, hole) in substituted.stand_ins(text) {
+        if let Hole::Marker { keyword, written } = hole {
+            tell(&range, keyword, written);
+        }
+    }
     let mut from = 0;
-    while let Some((range, name)) = next_marker(substituted.text(), from) {
-        problems.push(keywords.without_value(name, environment).at(Some(substituted.origin(&range))));
+    while let Some((range, name)) = next_marker(text, from) {
+        tell(&range, name, &text[range.clone()]);
         from = range.end;
     }
     substituted
@@ -133,7 +145,7 @@ fn expressions(substituted: &mut Substituted) {
             }
             None => (Hole::Unclosed, inside),
         };
-        replacements.push(stand_in(substituted, hole, start..end));
+        replacements.push(Replacement { range: start..end, text: stand_in(substituted, hole), is_secret: false });
         from = end;
     }
     substituted.replaced.replace(&replacements);
@@ -166,47 +178,57 @@ fn expression_end(text: &str) -> Option<usize> {
 }
 
 /// Replaces all markers whose keyword has a value: first every `@@KEY@@`, then every `##KEY##`, key
-/// by key in their order, so that a value may hold the marker of a later keyword.
-fn values(substituted: &mut Substituted, keywords: &Keywords, problems: &mut Problems) {
-    for (name, keyword) in keywords.iter() {
-        let Some(value) = &keyword.value else { continue };
-        let marker = format!("@@{name}@@");
-        let json = javascript(value);
-        replace(substituted, name, &marker, &json, keyword.is_secret, true);
+/// by key in their order, so that a value may hold the marker of a later keyword. A map, of which
+/// `##` can make no text, gets a stand-in.
+fn values(substituted: &mut Substituted, keywords: &Keywords) {
+    let known = || keywords.iter().filter_map(|(name, keyword)| Some((name, keyword, keyword.value.as_ref()?)));
+    for (name, keyword, value) in known() {
+        let places = places(substituted.text(), &format!("@@{name}@@"), true);
+        let text = if places.is_empty() { String::new() } else { json_text(value) };
+        put(substituted, name, places, keyword.is_secret, |_| text.clone());
     }
-    for (name, keyword) in keywords.iter() {
-        let Some(value) = &keyword.value else { continue };
+    for (name, keyword, value) in known() {
         let marker = format!("##{name}##");
-        match plain_text(value) {
-            Some(text) => replace(substituted, name, &marker, &text, keyword.is_secret, false),
-            None => {
-                for (start, _) in substituted.text().match_indices(&marker) {
-                    let message = format!("the keyword `{name}` is a map, of which `{marker}` can make no text");
-                    let origin = substituted.origin(&(start..start + marker.len()));
-                    problems.push(Problem::error(message).at(Some(origin)).hint(format!("write `@@{name}@@`")));
-                }
-            }
-        }
+        let places = places(substituted.text(), &marker, false);
+        let text = if places.is_empty() { None } else { plain_text(value) };
+        put(substituted, name, places, keyword.is_secret, |substituted| match &text {
+            Some(text) => text.clone(),
+            None => stand_in(substituted, Hole::Marker { keyword: name.to_owned(), written: marker.clone() }),
+        });
     }
 }
 
-fn replace(substituted: &mut Substituted, name: &str, marker: &str, value: &str, is_secret: bool, takes_quotes: bool) {
-    let text = substituted.replaced.text();
+/// Finds the places of a marker, each with the quotes that go with it: the same before and behind,
+/// and not yet taken by the marker before.
+fn places(text: &str, marker: &str, takes_quotes: bool) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
-    let replacements: Vec<Replacement> = text
-        .match_indices(marker)
-        .map(|(start, _)| {
-            let end = start + marker.len();
-            let quote = start.checked_sub(1).map(|before| bytes[before]).filter(|byte| matches!(byte, b'\'' | b'"'));
-            let is_quoted = takes_quotes && quote.is_some() && quote == bytes.get(end).copied();
-            let range = if is_quoted { start - 1..end + 1 } else { start..end };
-            Replacement { range, text: value.to_owned(), is_secret }
-        })
-        .collect();
-    if !replacements.is_empty() {
-        substituted.used.insert(name.to_owned());
-        substituted.replaced.replace(&replacements);
+    let mut places = Vec::new();
+    let mut from = 0;
+    while let Some(start) = text[from..].find(marker).map(|at| from + at) {
+        let end = start + marker.len();
+        let quote = bytes[from..start].last().copied().filter(|byte| matches!(byte, b'\'' | b'"'));
+        let is_quoted = takes_quotes && quote.is_some() && quote == bytes.get(end).copied();
+        let place = if is_quoted { start - 1..end + 1 } else { start..end };
+        from = place.end;
+        places.push(place);
     }
+    places
+}
+
+fn put(
+    substituted: &mut Substituted,
+    name: &str,
+    places: Vec<Range<usize>>,
+    is_secret: bool,
+    mut text: impl FnMut(&mut Substituted) -> String,
+) {
+    if places.is_empty() {
+        return;
+    }
+    substituted.used.insert(name.to_owned());
+    let replacements: Vec<Replacement> =
+        places.into_iter().map(|range| Replacement { range, text: text(substituted), is_secret }).collect();
+    substituted.replaced.replace(&replacements);
 }
 
 /// Puts a stand-in in the place of each marker that is left, but for those that begin a line: there
@@ -224,84 +246,28 @@ fn missing(substituted: &mut Substituted) {
             continue;
         }
         let hole = Hole::Marker { keyword: name.to_owned(), written: text[range.clone()].to_owned() };
-        replacements.push(stand_in(substituted, hole, range));
+        replacements.push(Replacement { range, text: stand_in(substituted, hole), is_secret: false });
     }
     substituted.replaced.replace(&replacements);
 }
 
-fn stand_in(substituted: &mut Substituted, hole: Hole, range: Range<usize>) -> Replacement {
+fn stand_in(substituted: &mut Substituted, hole: Hole) -> String {
     let mark = substituted.mark;
     let text = format!("{mark}{}{mark}", substituted.holes.len());
     substituted.holes.push(hole);
-    Replacement { range, text, is_secret: false }
-}
-
-/// Writes JSON as JavaScript's `JSON.stringify` does.
-fn javascript(value: &Value) -> String {
-    match value {
-        Value::Number(number) => super::scalar::number_text(number),
-        Value::Array(items) => format!("[{}]", items.iter().map(javascript).collect::<Vec<_>>().join(",")),
-        Value::Object(members) => {
-            let members =
-                members.iter().map(|(name, value)| format!("{}:{}", Value::from(name.as_str()), javascript(value)));
-            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
-        }
-        other => other.to_string(),
-    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
     use super::{Hole, definitions, expression_end};
-    use crate::config::keywords::{Keyword, Keywords};
-    use crate::error::{Problems, SourceText};
-
-    fn keywords(values: &[(&str, Value)]) -> Keywords {
-        let mut keywords = Keywords::default();
-        for (name, value) in values {
-            let keyword = Keyword { value: Some(value.clone()), is_secret: false, variable: None, origin: None };
-            keywords.set(*name, keyword);
-        }
-        keywords
-    }
-
-    /// The cases that were seen on the Deploy CLI (deploy-cli-format.md of the API facts, section 5).
-    #[test]
-    fn both_text_forms_do_what_the_deploy_cli_does() {
-        let known = keywords(&[
-            ("LATE", json!("##MORE##")),
-            ("NUM", json!(5)),
-            ("LIST", json!(["a", "b"])),
-            ("TEXT", json!("say \"hi\" $1")),
-            ("MORE", json!("\"b\", \"c\"")),
-            ("EARLY", json!("##NUM##")),
-        ]);
-        let cases = [
-            ("name: single-@@NUM@@", "name: single-5"),
-            ("v: '##NUM##'", "v: '5'"),
-            ("v: \"@@NUM@@\"", "v: 5"),
-            ("v: '@@LIST@@'", "v: [\"a\",\"b\"]"),
-            ("v: ##LIST##", "v: a,b"),
-            ("v: @@TEXT@@", "v: \"say \\\"hi\\\" $1\""),
-            ("v: [ \"a\", ##MORE## ]", "v: [ \"a\", \"b\", \"c\" ]"),
-            ("v: ##LATE##", "v: \"b\", \"c\""),
-        ];
-        for (text, expected) in cases {
-            let source = SourceText::new("t.yaml", text);
-            let substituted = definitions(&source, &known, &mut Problems::default());
-            assert_eq!(substituted.text(), expected, "{text}");
-        }
-        let source = SourceText::new("t.yaml", "v: ##EARLY##");
-        let substituted = definitions(&source, &known, &mut Problems::default());
-        assert_eq!(substituted.holes.len(), 1, "a keyword that comes earlier is not replaced again");
-    }
+    use crate::config::keywords::Keywords;
+    use crate::error::SourceText;
 
     #[test]
     fn markers_without_a_value_get_a_stand_in_but_not_where_they_begin_a_comment() {
         let source = SourceText::new("t.yaml", "##TITLE##\na: ##X## # ##Y##\n##### ##Z##\n");
-        let substituted = definitions(&source, &Keywords::default(), &mut Problems::default());
+        let substituted = definitions(&source, &Keywords::default());
         let names: Vec<&Hole> = substituted.holes.iter().collect();
         assert!(matches!(&names[0], Hole::Marker { keyword, .. } if keyword == "X"));
         assert!(substituted.text().starts_with("##TITLE##\n") && substituted.text().ends_with("\n##### ##Z##\n"));

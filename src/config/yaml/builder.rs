@@ -10,7 +10,8 @@ use granit_parser::{Event, ScalarStyle, Tag};
 use serde_json::Value;
 
 use super::{Content, DEEPEST, Data, Entry, Node, Reading, Scalar, Span};
-use crate::config::scalar::{Plain, number_text, plain};
+use crate::config::javascript::number_text;
+use crate::config::scalar::{Plain, plain};
 use crate::error::Problem;
 use crate::secret::MASK;
 
