@@ -254,6 +254,12 @@ pub fn write(path: &Path, text: &str, mode: Mode) -> Result<(), Error> {
     })
 }
 
+/// Tells whether a folder stands at a path, wherever it is.
+#[must_use]
+pub fn is_folder(path: &Path) -> bool {
+    path.is_dir()
+}
+
 /// Deletes a file, wherever it is, and tells whether it was there.
 ///
 /// # Errors

@@ -98,23 +98,49 @@ fn edit_distance(from: &str, to: &str) -> usize {
 /// Tells whether a text fits a pattern in which `*` stands for any text, slashes too.
 #[must_use]
 pub fn fits(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else { return rest.is_empty() };
+    if pattern.contains('\\') {
+        return fits_parts(&literal_parts(pattern), text);
+    }
+    fits_parts(&pattern.split('*').collect::<Vec<_>>(), text)
+}
+
+/// Writes a name as a pattern that nothing else fits.
+#[must_use]
+pub fn exactly(name: &str) -> String {
+    name.replace('\\', "\\\\").replace('*', "\\*")
+}
+
+fn fits_parts<S: AsRef<str>>(parts: &[S], text: &str) -> bool {
+    let Some((first, parts)) = parts.split_first() else { return text.is_empty() };
+    let Some(mut rest) = text.strip_prefix(first.as_ref()) else { return false };
+    let Some((last, parts)) = parts.split_last() else { return rest.is_empty() };
     for part in parts {
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
+        match rest.find(part.as_ref()) {
+            Some(at) => rest = &rest[at + part.as_ref().len()..],
             None => return false,
         }
     }
-    rest.len() >= last.len() && rest.ends_with(last)
+    rest.len() >= last.as_ref().len() && rest.ends_with(last.as_ref())
+}
+
+/// Splits a pattern at each `*` that has no backslash before it.
+fn literal_parts(pattern: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut characters = pattern.chars().peekable();
+    while let Some(character) = characters.next() {
+        let escaped = characters.next_if(|next| character == '\\' && matches!(next, '*' | '\\'));
+        if character == '*' {
+            parts.push(String::new());
+        } else if let Some(part) = parts.last_mut() {
+            part.push(escaped.unwrap_or(character));
+        }
+    }
+    parts
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{did_you_mean, fits, one_of, plural};
+    use super::{did_you_mean, exactly, fits, one_of, plural};
 
     #[test]
     fn counts_take_the_plural_that_fits_the_noun() {
@@ -143,5 +169,13 @@ mod tests {
         assert!(fits("a*b*c", "a-b-b-c"));
         assert!(!fits("a*a", "a"));
         assert!(!fits("clients", "clients2"));
+    }
+
+    #[test]
+    fn a_star_behind_a_backslash_is_a_star() {
+        for name in ["a*b", "*", "a\\*b", "a\\b", "plain"] {
+            assert!(fits(&exactly(name), name), "{name}");
+        }
+        assert!(!fits(&exactly("a*b"), "axb") && fits("a\\*b*", "a*bc") && !fits("a\\*b*", "axbc"));
     }
 }

@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use super::Context;
 use super::carry_out::{Run, carry_out};
 use super::session::{Choice, Consent, Session};
-use crate::error::{Error, Exit};
+use crate::error::{Error, Exit, Problem};
 use crate::files;
 use crate::plan::ledger::Ledger;
 use crate::plan::{Plan, saved};
@@ -25,7 +25,7 @@ use crate::text::plural;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    choice: Choice,
+    pub(super) choice: Choice,
     #[command(flatten)]
     consent: Consent,
     /// Don't ask
@@ -66,6 +66,12 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
                 ),
             },
         ));
+    }
+    if let Some(origin) = &session.settings.dry_run {
+        let problem =
+            Problem::error("the configuration asks for a dry run, which writes nothing").at(Some(origin.clone()));
+        let hint = "`tenantctl plan` shows what would be done; take the key out to apply";
+        return Err(Error::from(problem.hint(hint)).having("nothing was sent"));
     }
     if let Some(saved) = &saved {
         saved::adopt(saved, &mut session.policy)?;

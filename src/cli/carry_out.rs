@@ -41,7 +41,7 @@ pub(super) struct Run<'a> {
 /// What stops it before anything is written.
 pub(super) async fn carry_out(mut run: Run<'_>, tell: impl Fn(&Ledger)) -> Result<Exit, Error> {
     let Run { context, session, connected, .. } = run;
-    let root = session.settings.files.root();
+    let (root, home) = (session.settings.files.root(), &session.settings.home);
     for command in &session.settings.hooks.before_apply {
         hook(root, command).map_err(|error| error.hint("before_apply failed, nothing was written"))?;
     }
@@ -61,7 +61,7 @@ pub(super) async fn carry_out(mut run: Run<'_>, tell: impl Fn(&Ledger)) -> Resul
         context.ui.error(error);
     }
     if outcome.wrote && !ledger.is_as_planned() {
-        let path = root.join(&journal.snapshot).display().to_string();
+        let path = home.join(&journal.snapshot).display().to_string();
         let back = ["-e", &ledger.environment, "--rollback", &path];
         let command = if session.settings.protected {
             let plan = context.command("plan", &[&back[..], &["--allow-delete", "--out", "FILE"]].concat());

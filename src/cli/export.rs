@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use super::Context;
 use super::session::{Choice, Consent, Session, chosen_kinds, learn};
 use crate::config;
-use crate::config::settings::Settings;
+use crate::config::settings::{Input, Settings};
 use crate::config::sources;
 use crate::error::{Error, Exit, Problem, Problems};
 use crate::export::files::{File, Layout, Options, files};
@@ -24,7 +24,7 @@ use crate::text::{fits, plural};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    choice: Choice,
+    pub(super) choice: Choice,
     /// The folder to write to; it is made if need be
     #[arg(long, value_name = "DIR", required_unless_present = "preserve_keywords")]
     out: Option<PathBuf>,
@@ -70,16 +70,21 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     connected.report(context);
     connected.close()?;
     context.ui.warnings(unreadable(&live));
-    let there = if args.preserve_keywords { scope::addresses(registry, &live) } else { BTreeSet::new() };
+    let preserves = args.preserve_keywords || session.settings.export.preserve_keywords;
+    let there = if preserves { scope::addresses(registry, &live) } else { BTreeSet::new() };
     let tenant = scope::chosen(registry, live, &session.policy);
     let layout = match args.layout {
         Shape::Yaml => Layout::Yaml,
         Shape::Directory => Layout::Directory,
     };
-    let options = Options { with_ids: args.with_ids, own_client: session.policy.own_client.clone(), layout };
-    if args.preserve_keywords
-        && let Some(settings) = written_settings(&session.settings, args)?
-    {
+    let kept = &session.settings.export;
+    let options = Options {
+        with_ids: args.with_ids || kept.with_ids,
+        own_client: session.policy.own_client.clone(),
+        keep: kept.fields.iter().map(|field| (field.kind.clone(), field.pointer.clone())).collect(),
+        layout,
+    };
+    if preserves && let Some(settings) = written_settings(&session.settings, args)? {
         let is_yaml = settings.files.entry(&settings.definitions.value) == Entry::File;
         let options = Options { layout: if is_yaml { Layout::Yaml } else { Layout::Directory }, ..options };
         let written = config::written(&settings, registry, &context.secrets)?;
@@ -131,8 +136,17 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
 /// Gives the settings by which the files that are there are read; none if there are none.
 fn written_settings(settings: &Settings, args: &Args) -> Result<Option<Settings>, Error> {
     let mut settings = settings.clone();
+    if let (None, Input::At(path)) = (&args.out, &settings.input) {
+        let (folder, name) = match path.file_name().filter(|_| !files::is_folder(path)) {
+            Some(name) => (path.parent().unwrap_or(Path::new("")), name.to_string_lossy().into_owned()),
+            None => (path.as_path(), ".".to_owned()),
+        };
+        settings.files = Files::open(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })?;
+        (settings.definitions.value, settings.base, settings.input) = (name, String::new(), Input::Project);
+    }
     if let Some(out) = &args.out {
         settings.files = Files::create(out)?;
+        (settings.base, settings.input) = (String::new(), Input::Project);
         settings.definitions.value = match args.layout {
             Shape::Yaml => "tenant.yaml".to_owned(),
             Shape::Directory => ".".to_owned(),

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::settings::deploy_cli::Named;
 use crate::config::settings::{Project, process_variables};
 use crate::error::{Error, Exit};
 use crate::kinds::Registry;
@@ -50,6 +51,35 @@ pub struct Global {
     pub ca_bundle: Option<PathBuf>,
 }
 
+/// Sets the options apart that take the place of a project file.
+const SOURCE: &str = "Without a project file";
+
+/// The files of the Deploy CLI, in the place of a project file.
+#[derive(Debug, Clone, Args)]
+pub struct Source {
+    /// The Deploy CLI's configuration: config.json
+    #[arg(short, long, value_name = "FILE", help_heading = SOURCE)]
+    pub config: Option<PathBuf>,
+    /// The definitions: tenant.yaml
+    #[arg(short, long, value_name = "FILE", help_heading = SOURCE)]
+    pub input: Option<PathBuf>,
+    /// With false, environment variables are neither read as its keys nor keywords
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, help_heading = SOURCE)]
+    pub env: bool,
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self { config: None, input: None, env: true }
+    }
+}
+
+impl Source {
+    fn is_given(&self) -> bool {
+        self.config.is_some() || self.input.is_some()
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Check the definitions, offline
@@ -66,9 +96,25 @@ enum Command {
     Sandbox(sandbox::Args),
 }
 
+impl Command {
+    /// Gives what takes the place of a project file.
+    fn source(&self) -> Source {
+        match self {
+            Self::Validate(args) => args.source.clone(),
+            Self::Render(args) => args.source.clone(),
+            Self::Plan(args) => args.choice.source.clone(),
+            Self::Apply(args) => args.choice.source.clone(),
+            Self::Export(args) => args.choice.source.clone(),
+            Self::Sandbox(_) => Source::default(),
+        }
+    }
+}
+
 /// What every command is given.
 #[derive(Debug, Clone)]
 pub struct Context {
+    /// What takes the place of a project file.
+    pub source: Source,
     /// Options of every command.
     pub global: Global,
     /// The terminal.
@@ -81,17 +127,40 @@ impl Context {
     /// Writes a command of ours, in this folder, as a shell takes it.
     #[must_use]
     pub fn command(&self, verb: &str, arguments: &[&str]) -> String {
-        let folder = self.global.directory.as_ref().map(|folder| folder.display().to_string());
-        let folder = folder.iter().flat_map(|folder| ["-C", folder.as_str()]);
-        let words = ["tenantctl", verb].into_iter().chain(folder).chain(arguments.iter().copied());
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let Source { config, input, env } = &self.source;
+        let named = [("-C", path(&self.global.directory)), ("-c", path(config)), ("-i", path(input))];
+        let named = named.iter().filter_map(|(flag, path)| Some([*flag, path.as_deref()?])).flatten();
+        let named = named.chain((!env).then_some("--env=false"));
+        // Without a project file the environment has no name of the user's.
+        let rest = match arguments {
+            ["-e", _, rest @ ..] if self.source.is_given() => rest,
+            all => all,
+        };
+        let words = ["tenantctl", verb].into_iter().chain(named).chain(rest.iter().copied());
         words.map(|word| visible(&shell_word(word))).collect::<Vec<_>>().join(" ")
     }
 
-    /// Finds and reads the project file.
+    /// Finds and reads the project file, or what takes its place.
     ///
     /// # Errors
     /// If there is none, or with everything that is wrong in it.
     pub fn project(&self) -> Result<Project, Error> {
+        let Source { config, input, env } = &self.source;
+        if self.source.is_given() {
+            if self.global.directory.is_some() {
+                return Err(Error::new("`-C` names a project's folder, and `-c` and `-i` take the place of a project")
+                    .hint("give `-C` alone, or paths with `-c` and `-i`"));
+            }
+            let named = Named { config: config.as_deref(), input: input.as_deref(), has_environment: *env };
+            let project = Project::given(named, process_variables(), &self.secrets)?;
+            let (warnings, details) = project.remarks();
+            self.ui.warnings(warnings);
+            for detail in details {
+                self.ui.detail(detail);
+            }
+            return Ok(project);
+        }
         Project::find(self.global.directory.as_deref(), process_variables(), &self.secrets)
     }
 }
@@ -120,7 +189,8 @@ pub fn main() -> ExitCode {
     let secrets = Secrets::default();
     let ui = Ui::new(secrets.clone()).with_verbose(cli.global.verbose);
     start_log(&ui, cli.global.verbose);
-    let context = Context { global: cli.global.clone(), ui: ui.clone(), secrets };
+    let source = cli.command.source();
+    let context = Context { source, global: cli.global.clone(), ui: ui.clone(), secrets };
     let exit = run(&context, cli.command).and_then(|exit| ui.failure().map_or(Ok(exit), Err)).unwrap_or_else(|error| {
         ui.error(&error);
         error.exit

@@ -20,7 +20,7 @@ use crate::render::{plan_json, plan_markdown, plan_text, visible};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    choice: Choice,
+    pub(super) choice: Choice,
     #[command(flatten)]
     consent: Consent,
     /// How the plan is printed

@@ -1,6 +1,6 @@
 //! `tenantctl render`: prints the definitions after substitution.
 
-use super::Context;
+use super::{Context, Source};
 use crate::config;
 use crate::error::{Error, Exit};
 use crate::kinds::Registry;
@@ -8,6 +8,8 @@ use crate::kinds::Registry;
 /// Arguments.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    #[command(flatten)]
+    pub(super) source: Source,
     /// The environment [default: the only one]
     #[arg(short, long, value_name = "ENV")]
     pub environment: Option<String>,

@@ -10,6 +10,7 @@ use crate::api::pace::{Pacing, words};
 use crate::api::{Client, Connection, Roots, Trust};
 use crate::apply::READ_LAG;
 use crate::apply::journal::{Account, Journals};
+use crate::config::settings::deploy_cli::TENANT;
 use crate::config::settings::{Project, Settings, Target, pattern};
 use crate::config::{self, Loaded};
 use crate::error::{Error, Problem, Problems};
@@ -28,7 +29,7 @@ use crate::tenant::needs::Needs;
 use crate::tenant::{Desired, Pattern, Tenant};
 use crate::text::{did_you_mean, plural};
 
-use super::Context;
+use super::{Context, Source};
 
 /// Where the in-process sandbox keeps its tenant, below the project folder.
 const SANDBOX_STATE: &str = ".tenantctl/sandbox.json";
@@ -47,6 +48,8 @@ pub struct Choice {
     /// Not these objects, nor what hangs on them; may be repeated
     #[arg(long, value_name = "KIND[/NAME]")]
     pub exclude: Vec<String>,
+    #[command(flatten)]
+    pub(super) source: Source,
     #[command(flatten)]
     pace: Pace,
 }
@@ -208,7 +211,7 @@ impl Session {
     /// # Errors
     /// If the project folder can't be opened.
     pub fn journals(&self) -> Result<Journals, Error> {
-        Journals::of(self.settings.files.root(), &self.settings.environment)
+        Journals::of(&self.settings.home, &self.settings.environment)
     }
 
     /// Says what the last apply did, if it did not come to its end, and waits until reads must show
@@ -281,9 +284,13 @@ impl Session {
             Target::Host(host) => {
                 (None, format!("https://{host}"), host.clone(), self.settings.credentials(&context.secrets)?)
             }
+            Target::Unnamed => {
+                return Err(Error::new("no tenant is given")
+                    .hint(format!("set {TENANT}, in the configuration or as an environment variable")));
+            }
             Target::Sandbox => {
                 let sandbox = sandbox::start(sandbox::Options {
-                    state: Some(self.settings.files.root().join(SANDBOX_STATE)),
+                    state: Some(self.settings.home.join(SANDBOX_STATE)),
                     domain: Some(SANDBOX_DOMAIN.to_owned()),
                     ..sandbox::Options::default()
                 })?;
@@ -300,7 +307,7 @@ impl Session {
         let connection = Connection {
             base_url,
             domain,
-            audience: None,
+            audience: self.settings.audience.clone(),
             credentials,
             trust,
             secrets: context.secrets.clone(),

@@ -1,6 +1,6 @@
 //! `tenantctl validate`: checks the definitions offline.
 
-use super::Context;
+use super::{Context, Source};
 use crate::config::settings::Project;
 use crate::config::{self, cross};
 use crate::error::{Error, Exit, Problems};
@@ -10,6 +10,8 @@ use crate::text::plural;
 /// Arguments.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    #[command(flatten)]
+    pub(super) source: Source,
     /// The environment [default: all]
     #[arg(short, long, value_name = "ENV")]
     pub environment: Option<String>,

@@ -172,7 +172,7 @@ mod tests {
     fn evaluate(text: &str) -> Result<Outcome, Failure> {
         let mut keywords = Keywords::default();
         let mut set = |name: &str, value: Option<Value>, is_secret| {
-            keywords.set(name, Keyword { value, is_secret, variable: None, origin: None });
+            keywords.set(name, Keyword { value, is_secret, variable: None, origin: None, is_ambient: false });
         };
         set("ENV", Some(json!("dev")), false);
         set("PORTS", Some(json!([3000, 3001])), false);

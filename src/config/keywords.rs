@@ -21,6 +21,17 @@ pub struct Keyword {
     pub variable: Option<String>,
     /// Where it is defined.
     pub origin: Option<Origin>,
+    /// Nobody defined it: it is one of all environment variables.
+    pub is_ambient: bool,
+}
+
+impl Keyword {
+    /// Makes a keyword of an environment variable that nobody asked for.
+    #[must_use]
+    pub fn ambient(variable: &str, value: &str) -> Self {
+        let (value, variable) = (Some(Value::from(value)), Some(variable.to_owned()));
+        Self { value, is_secret: true, variable, origin: None, is_ambient: true }
+    }
 }
 
 impl std::fmt::Debug for Keyword {
@@ -35,30 +46,39 @@ impl std::fmt::Debug for Keyword {
 
 /// The keywords of one environment, in the order in which they are replaced.
 #[derive(Debug, Clone, Default)]
-pub struct Keywords(Vec<(String, Keyword)>);
+pub struct Keywords {
+    list: Vec<(String, Keyword)>,
+    /// Where one is defined, where that is not the project file.
+    place: Option<&'static str>,
+}
 
 impl Keywords {
+    /// Says where keywords are defined, if that is not the project file.
+    pub fn set_place(&mut self, place: &'static str) {
+        self.place = Some(place);
+    }
+
     /// Sets a keyword; one of the same name keeps its place in the order. Names that are whole
     /// numbers come before all others, in ascending order, as in an object of JavaScript.
     pub fn set(&mut self, name: impl Into<String>, keyword: Keyword) {
         let name = name.into();
-        if let Some((_, old)) = self.0.iter_mut().find(|(known, _)| *known == name) {
+        if let Some((_, old)) = self.list.iter_mut().find(|(known, _)| *known == name) {
             *old = keyword;
         } else {
-            let at = self.0.partition_point(|(known, _)| rank(known) <= rank(&name));
-            self.0.insert(at, (name, keyword));
+            let at = self.list.partition_point(|(known, _)| rank(known) <= rank(&name));
+            self.list.insert(at, (name, keyword));
         }
     }
 
     /// Finds a keyword.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Keyword> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, keyword)| keyword)
+        self.list.iter().find(|(known, _)| known == name).map(|(_, keyword)| keyword)
     }
 
     /// Goes through them in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Keyword)> {
-        self.0.iter().map(|(name, keyword)| (name.as_str(), keyword))
+        self.list.iter().map(|(name, keyword)| (name.as_str(), keyword))
     }
 
     /// Tells whether a name has a value.
@@ -104,6 +124,7 @@ impl Keywords {
         }
         let hint = match did_you_mean(name, self.iter().map(|(known, _)| known)) {
             Some(near) => format!("did you mean `{near}`?"),
+            None if self.place.is_some() => format!("define it in {}", self.place.unwrap_or_default()),
             None => format!("define it under `keywords` in the project file, or for environment `{environment}` alone"),
         };
         Problem::error(format!("the keyword `{name}` is not defined in environment `{environment}`")).hint(hint)
@@ -147,7 +168,10 @@ mod tests {
     fn keywords(names: &[&str]) -> Keywords {
         let mut keywords = Keywords::default();
         for name in names {
-            keywords.set(*name, Keyword { value: Some(json!(1)), is_secret: false, variable: None, origin: None });
+            keywords.set(
+                *name,
+                Keyword { value: Some(json!(1)), is_secret: false, variable: None, origin: None, is_ambient: false },
+            );
         }
         keywords
     }
@@ -171,7 +195,7 @@ mod tests {
     #[test]
     fn a_keyword_that_is_set_again_keeps_its_place() {
         let mut keywords = keywords(&["A", "B"]);
-        keywords.set("A", Keyword { value: None, is_secret: true, variable: None, origin: None });
+        keywords.set("A", Keyword { value: None, is_secret: true, variable: None, origin: None, is_ambient: false });
         assert_eq!(keywords.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["A", "B"]);
     }
 }

@@ -9,6 +9,7 @@
 
 mod covered;
 pub mod cross;
+pub mod deploy_cli;
 pub mod directory;
 pub mod expression;
 pub mod fill;
@@ -76,6 +77,7 @@ pub fn load(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Resu
     }
     problems.extend(cross::duplicates(registry, &tenant));
     used.extend(companions.iter().flat_map(|companion| companion.used.iter().cloned()));
+    learn_used(settings, &used, secrets);
     for object in tenant.iter() {
         for pointer in &object.provenance.sensitive {
             if let Some(value) = serde_json::Value::Object(object.value.clone()).pointer(pointer) {
@@ -201,6 +203,7 @@ impl Read {
         problems.extend(found);
         let mut used = substituted.used.clone();
         used.extend(std::mem::take(&mut filler.used));
+        learn_used(settings, &used, secrets);
         let shown = std::mem::take(&mut filler.shown);
         drop(filler);
         let root = root.filter(|_| !is_empty).map(|root| match text.kind {
@@ -272,11 +275,20 @@ impl Read {
     }
 }
 
+/// Learns the keywords that went in and that nobody defined: all variables would be too many to hide.
+fn learn_used(settings: &Settings, used: &BTreeSet<String>, secrets: &Secrets) {
+    for keyword in used.iter().filter_map(|name| settings.keywords.get(name)).filter(|keyword| keyword.is_ambient) {
+        keyword.value.iter().for_each(|value| secrets.learn_value(value));
+    }
+}
+
 fn unused(settings: &Settings, used: &BTreeSet<String>) -> Problems {
     let mut problems = Problems::default();
     // Names computed inside an expression, as in `env[NAME]`, can't be told; a marker inside another
     // keyword's value counts, because it was replaced in the text.
-    for (name, keyword) in settings.keywords.iter().filter(|(name, _)| !used.contains(*name)) {
+    for (name, keyword) in
+        settings.keywords.iter().filter(|(name, keyword)| !keyword.is_ambient && !used.contains(*name))
+    {
         let message = format!("nobody uses the keyword `{name}` in environment `{}`", settings.environment);
         problems.push(Problem::warning(message).at(keyword.origin.clone()).hint("remove it"));
     }
@@ -298,7 +310,9 @@ fn digest(kinds: &[&Kind], sources: &[&SourceText], settings: &Settings, used: &
         add(&source.name);
         add(&source.text);
     }
-    for (name, keyword) in settings.keywords.iter() {
+    for (name, keyword) in
+        settings.keywords.iter().filter(|(name, keyword)| !keyword.is_ambient || used.contains(*name))
+    {
         add(name);
         add(&match &keyword.value {
             None => "missing".to_owned(),

@@ -3,10 +3,12 @@
 //! Pure: text in, [`ProjectFile`] and problems out. Settings finds the file and picks an environment;
 //! nothing here knows environment variables' values or other files.
 
-mod reader;
+pub(super) mod reader;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use serde_json::Value;
 
 use super::yaml::{Entry, Node, Reading, Span, read};
 use crate::api::pace::Pacing;
@@ -29,6 +31,8 @@ pub struct Placed<T> {
 pub struct ProjectFile {
     /// The definitions' path.
     pub definitions: Option<Placed<String>>,
+    /// The folder that paths in the definitions start from, where it is not the definitions' own.
+    pub base_path: Option<Placed<String>>,
     /// Keywords of all environments.
     pub keywords: Vec<(Placed<String>, Node)>,
     /// A file with keywords of all environments.
@@ -73,6 +77,20 @@ pub struct EnvironmentPart {
     pub only: Vec<Placed<String>>,
     /// Not these.
     pub exclude: Vec<Placed<String>>,
+    /// Not these kinds; what hangs on their objects stays.
+    pub exclude_kinds: Vec<Placed<String>>,
+    /// Of the kinds that these name, only these.
+    pub only_named: Vec<Placed<String>>,
+    /// Not those of a kind whose fields have these values.
+    pub exclude_where: Vec<Placed<(String, Value)>>,
+    /// Not what belongs to third parties.
+    pub exclude_third_party: Option<Origin>,
+    /// Fields by kind, as dotted paths, that are neither compared nor sent nor exported.
+    pub exclude_fields: Vec<Placed<(String, String)>>,
+    /// Fields by kind that exports keep although the API sets them.
+    pub export_fields: Vec<Placed<(String, String)>>,
+    /// What tokens are asked for, where it is not the tenant's usual one.
+    pub audience: Option<Placed<String>>,
     /// Never deleted, beyond the project's.
     pub protect: Vec<Placed<String>>,
     /// How fast requests may go out.
@@ -80,11 +98,21 @@ pub struct EnvironmentPart {
 }
 
 /// The keys of the file.
-const KEYS: [&str; 9] =
-    ["version", "definitions", "keywords", "keywords_file", "environments", "protect", "moved", "hooks", "strict"];
+const KEYS: [&str; 10] = [
+    "version",
+    "definitions",
+    "base_path",
+    "keywords",
+    "keywords_file",
+    "environments",
+    "protect",
+    "moved",
+    "hooks",
+    "strict",
+];
 
 /// The keys of an environment.
-const ENVIRONMENT_KEYS: [&str; 10] = [
+const ENVIRONMENT_KEYS: [&str; 17] = [
     "tenant",
     "keywords",
     "keywords_file",
@@ -92,7 +120,14 @@ const ENVIRONMENT_KEYS: [&str; 10] = [
     "protected",
     "allow_delete",
     "only",
+    "only_named",
     "exclude",
+    "exclude_kinds",
+    "exclude_where",
+    "exclude_third_party_clients",
+    "exclude_fields",
+    "export_fields",
+    "audience",
     "protect",
     "pace",
 ];
@@ -135,6 +170,7 @@ pub fn parse(source: &Arc<SourceText>, secrets: &Secrets, problems: &mut Problem
         match entry.key.as_str() {
             "version" => version = Some(entry.value.to_json()),
             "definitions" => file.definitions = reader.text(&entry),
+            "base_path" => file.base_path = reader.text(&entry),
             "keywords" => file.keywords = reader.keywords(&entry.value, "`keywords`"),
             "keywords_file" => file.keywords_file = reader.text(&entry),
             "environments" => file.environments = reader.environments(&entry),
@@ -189,6 +225,15 @@ impl Reader<'_> {
                 "allow_delete" => part.allow_delete = self.claim(&member),
                 "only" => part.only = self.texts(&member),
                 "exclude" => part.exclude = self.texts(&member),
+                "exclude_kinds" => part.exclude_kinds = self.texts(&member),
+                "only_named" => part.only_named = self.texts(&member),
+                "exclude_where" => part.exclude_where = self.wheres(&member),
+                "exclude_third_party_clients" => {
+                    part.exclude_third_party = self.claim(&member).then(|| self.origin(&member.span));
+                }
+                "exclude_fields" => part.exclude_fields = self.kind_fields(&member),
+                "export_fields" => part.export_fields = self.kind_fields(&member),
+                "audience" => part.audience = self.text(&member),
                 "protect" => part.protect = self.texts(&member),
                 "pace" => part.pace = self.pace(&member),
                 _ => self.unknown(&member, &ENVIRONMENT_KEYS),
@@ -234,6 +279,31 @@ impl Reader<'_> {
             }
         }
         pace
+    }
+
+    /// Reads a map from kinds to lists of fields, as dotted paths.
+    pub(super) fn kind_fields(&mut self, entry: &Entry) -> Vec<Placed<(String, String)>> {
+        let mut fields = Vec::new();
+        for member in self.members(&entry.value, &format!("`{}`", entry.key)) {
+            let paths = self.texts(&member);
+            fields.extend(
+                paths.into_iter().map(|path| Placed { value: (member.key.clone(), path.value), origin: path.origin }),
+            );
+        }
+        fields
+    }
+
+    /// Reads a map from kinds to lists of values that objects may not have.
+    fn wheres(&mut self, entry: &Entry) -> Vec<Placed<(String, Value)>> {
+        let mut wheres = Vec::new();
+        for member in self.members(&entry.value, &format!("`{}`", entry.key)) {
+            for item in self.items(&member) {
+                if !self.members(&item, &format!("an element of `{}`", member.key)).is_empty() {
+                    wheres.push(self.placed((member.key.clone(), item.to_json()), &item.span));
+                }
+            }
+        }
+        wheres
     }
 
     fn moved(&mut self, entry: &Entry) -> Vec<Placed<Moved>> {

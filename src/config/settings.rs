@@ -6,27 +6,28 @@
 //! offline commands need none.
 
 mod credentials;
+pub mod deploy_cli;
+mod keywords;
+mod selection;
 mod target;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::Value;
-
-use super::expression::ENV;
-use super::keywords::{Keyword, Keywords};
+use super::keywords::Keywords;
 use super::layout;
 use super::project::{self, EnvironmentPart, Hooks, Placed, ProjectFile};
 use super::variables::Variables;
-use super::yaml::{Data, Node};
 use crate::api::pace::Pacing;
 use crate::error::{Error, Origin, Problem, Problems, SourceText};
 use crate::files::{self, Files};
 use crate::kinds::Registry;
-use crate::plan::{Moved, Policy};
+use crate::plan::{KindField, Moved, Policy};
 use crate::secret::Secrets;
 use crate::tenant::Pattern;
 use crate::text::{did_you_mean, one_of};
+use deploy_cli::Given;
+pub use selection::Selection;
 pub use target::Target;
 
 /// The project file's name.
@@ -40,6 +41,8 @@ pub struct Project {
     source: Arc<SourceText>,
     variables: Variables,
     secrets: Secrets,
+    /// Where there is no project file: what stands in its place.
+    given: Option<Given>,
 }
 
 /// Everything that is settled for one environment.
@@ -51,20 +54,29 @@ pub struct Settings {
     pub environment: String,
     /// Its tenant.
     pub target: Target,
-    /// The definitions' path in the project folder, and where the project file says it.
+    /// The folder with `.tenantctl`.
+    pub home: PathBuf,
+    /// The definitions' path, and where the project file says it.
     pub definitions: Placed<String>,
+    /// Where the definitions are.
+    pub input: Input,
+    /// The folder that paths in the definitions start from, below that of `files`; empty, or with a
+    /// slash at its end.
+    pub base: String,
     /// Its keywords.
     pub keywords: Keywords,
     /// Deletes are changes.
     pub allow_delete: bool,
     /// An apply takes a saved plan only.
     pub protected: bool,
-    /// Only these.
-    pub only: Vec<Pattern>,
-    /// Not these.
-    pub exclude: Vec<Pattern>,
-    /// Never deleted.
-    pub protect: Vec<Pattern>,
+    /// What is managed.
+    pub selection: Selection,
+    /// What exports keep.
+    pub export: Export,
+    /// Where it says that an apply writes nothing.
+    pub dry_run: Option<Origin>,
+    /// What tokens are asked for, where it is not the tenant's usual one.
+    pub audience: Option<String>,
     /// Renames.
     pub moved: Vec<Moved>,
     /// Commands around an apply.
@@ -78,6 +90,30 @@ pub struct Settings {
     /// The environment variables.
     pub variables: Variables,
     credentials: std::collections::BTreeMap<String, Placed<String>>,
+    /// What credentials are read from.
+    login: Variables,
+}
+
+/// Where the definitions are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// In the project folder.
+    Project,
+    /// Where the user named them.
+    At(PathBuf),
+    /// Nobody said.
+    Nowhere,
+}
+
+/// What exports keep, beyond what they keep anyway.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Export {
+    /// The API's ids.
+    pub with_ids: bool,
+    /// Markers of keywords in the files that are there.
+    pub preserve_keywords: bool,
+    /// Fields that the API sets.
+    pub fields: Vec<KindField>,
 }
 
 /// Reads the environment variables of the process. Those that are not UTF-8 are left out.
@@ -99,7 +135,8 @@ impl Project {
         let start = directory.unwrap_or(Path::new("."));
         let hint = "go to the project's folder, or name it with `-C DIR`";
         let root = files::find_up(start, FILE).map_err(|error| error.hint(hint))?.ok_or_else(|| {
-            Error::new(format!("no `{FILE}` in `{}` or a folder above it", start.display())).hint(hint)
+            Error::new(format!("no `{FILE}` in `{}` or a folder above it", start.display()))
+                .hint(format!("{hint}; files of the Deploy CLI are read with `-c config.json -i tenant.yaml`"))
         })?;
         let files = Files::open(&root)?;
         let source = files.read(FILE)?;
@@ -108,7 +145,7 @@ impl Project {
         if problems.has_errors() {
             return Err(problems.into());
         }
-        Ok(Self { files, file, source, variables, secrets: secrets.clone() })
+        Ok(Self { files, file, source, variables, secrets: secrets.clone(), given: None })
     }
 
     /// Gives the names of the environments, in order.
@@ -127,7 +164,12 @@ impl Project {
     #[must_use]
     pub fn is_of_host(&self, environment: Option<&str>) -> bool {
         let tenant = self.pick(environment).ok().and_then(|(_, part)| part.tenant.as_ref());
-        tenant.is_some_and(|tenant| Target::read(tenant, &mut Problems::default()) != Some(Target::Sandbox))
+        tenant.is_some_and(|tenant| self.target(tenant, &mut Problems::default()) != Some(Target::Sandbox))
+    }
+
+    fn target(&self, tenant: &Placed<String>, problems: &mut Problems) -> Option<Target> {
+        let key = if self.given.is_some() { deploy_cli::TENANT } else { "tenant" };
+        Target::read(tenant, key, problems)
     }
 
     /// Settles an environment. Without a name it is the only one.
@@ -138,35 +180,46 @@ impl Project {
         let (name, part) = self.pick(environment)?;
         let mut problems = Problems::default();
         let definitions = self.file.definitions.clone().unwrap_or_else(|| {
+            if self.given.is_some() {
+                return Placed { value: String::new(), origin: Origin::new(&self.source, 0..0) };
+            }
             let problem = Problem::error("the project file names no `definitions`")
                 .at(Some(Origin::new(&self.source, 0..0)))
                 .hint("write `definitions: tenant.yaml`");
             problems.push(problem);
             Placed { value: String::new(), origin: Origin::new(&self.source, 0..0) }
         });
-        let target =
-            part.tenant.as_ref().and_then(|tenant| Target::read(tenant, &mut problems)).unwrap_or(Target::Sandbox);
-        let mut pick = |texts: &[Placed<String>]| patterns(texts, registry, &mut problems);
-        let (only, exclude, mut protect) = (pick(&part.only), pick(&part.exclude), pick(&self.file.protect));
-        protect.extend(pick(&part.protect));
+        let target = part.tenant.as_ref().map_or(Some(Target::Unnamed), |tenant| self.target(tenant, &mut problems));
+        let target = target.unwrap_or(Target::Unnamed);
+        let selection = Selection::of(&self.file, part, registry, &mut problems);
+        let export_fields = selection::kept_fields(part, registry, &mut problems);
         for moved in &self.file.moved {
-            known_kind(&moved.value.kind, &moved.origin, registry, &mut problems);
+            selection::known_kind(&moved.value.kind, &moved.origin, registry, &mut problems);
         }
         let keywords = self.keywords(part, &mut problems);
         if problems.has_errors() {
             return Err(problems.into());
         }
+        let given = self.given.as_ref();
         Ok(Settings {
             files: self.files.clone(),
             environment: name.to_owned(),
             target,
+            home: given.map_or_else(|| self.files.root().to_path_buf(), |given| given.home.clone()),
+            input: given.map_or(Input::Project, |given| given.input.clone()),
+            base: self.base(&definitions.value),
             definitions,
             keywords,
             allow_delete: part.allow_delete,
             protected: part.protected,
-            only,
-            exclude,
-            protect,
+            selection,
+            export: Export {
+                with_ids: given.is_some_and(|given| given.with_ids),
+                preserve_keywords: given.is_some_and(|given| given.preserve_keywords),
+                fields: export_fields,
+            },
+            dry_run: given.and_then(|given| given.dry_run.clone()),
+            audience: part.audience.as_ref().map(|audience| audience.value.clone()),
             moved: self.file.moved.iter().map(|moved| moved.value.clone()).collect(),
             hooks: self.file.hooks.clone(),
             pacing: part.pace,
@@ -174,11 +227,25 @@ impl Project {
             strict: self.file.strict,
             variables: self.variables.clone(),
             credentials: part.credentials.clone(),
+            login: given.map_or_else(|| self.variables.clone(), |given| given.login.clone()),
         })
+    }
+
+    /// Gives the folder that paths in the definitions start from.
+    fn base(&self, definitions: &str) -> String {
+        match (&self.given, &self.file.base_path) {
+            (Some(_), _) => String::new(),
+            (None, Some(base)) => format!("{}/", base.value.trim_end_matches('/')),
+            (None, None) => definitions.rfind('/').map_or(String::new(), |at| definitions[..=at].to_owned()),
+        }
     }
 
     fn pick(&self, wanted: Option<&str>) -> Result<(&str, &EnvironmentPart), Error> {
         let known = self.environments();
+        if self.given.is_some() && wanted.is_some_and(|name| !known.contains(&name)) {
+            return Err(Error::new("`-e` names an environment of a project file, and here is none")
+                .hint("leave it out: with `-c` and `-i` there is one tenant"));
+        }
         let named = |name: &str| self.file.environments.iter().find(|(known, _)| known.value == name);
         let found = match (wanted, self.file.environments.as_slice()) {
             (_, []) => {
@@ -201,75 +268,6 @@ impl Project {
         };
         Ok((found.0.value.as_str(), &found.1))
     }
-
-    /// Collects the keywords: shared ones, those of files, the environment's own; later ones win.
-    fn keywords(&self, part: &EnvironmentPart, problems: &mut Problems) -> Keywords {
-        let mut keywords = Keywords::default();
-        let mut add = |members: &[(Placed<String>, Node)], problems: &mut Problems| {
-            for (name, node) in members {
-                if let Some(keyword) = self.keyword(name, node, problems) {
-                    keywords.set(&name.value, keyword);
-                }
-            }
-        };
-        add(&self.file.keywords, problems);
-        for file in [&self.file.keywords_file, &part.keywords_file].into_iter().flatten() {
-            match self.files.read(&file.value) {
-                Ok(source) => add(&project::keyword_file(&source, &self.secrets, problems), problems),
-                Err(problem) => {
-                    let origin = problem.origin.clone().or_else(|| Some(file.origin.clone()));
-                    problems.push(problem.at(origin));
-                }
-            }
-        }
-        add(&part.keywords, problems);
-        keywords
-    }
-
-    fn keyword(&self, name: &Placed<String>, node: &Node, problems: &mut Problems) -> Option<Keyword> {
-        let origin = Some(name.origin.clone());
-        if name.value == ENV || name.value.is_empty() {
-            let message = format!("a keyword can't be called `{}`", name.value);
-            let hint = "in expressions `env` stands for the environment variables";
-            problems.push(Problem::error(message).at(origin).hint(hint));
-            return None;
-        }
-        let members: Vec<&str> = match &*node.data {
-            Data::Map(entries) => entries.iter().map(|entry| entry.key.as_str()).collect(),
-            _ => Vec::new(),
-        };
-        let json = node.to_json();
-        let keyword = match (members.as_slice(), json.get("env"), json.get("value"), json.get("secret")) {
-            (["env"], Some(Value::String(variable)), ..) => Keyword {
-                value: self.variables.given(variable).map(Value::from),
-                is_secret: true,
-                variable: Some(variable.clone()),
-                origin,
-            },
-            (["value", "secret"] | ["secret", "value"], _, Some(value), Some(Value::Bool(is_secret))) => {
-                Keyword { value: Some(value.clone()), is_secret: *is_secret, variable: None, origin }
-            }
-            (members, Some(Value::String(variable)), ..) if members.len() > 1 => {
-                let others: Vec<&str> = members.iter().copied().filter(|key| *key != "env").collect();
-                let message = format!(
-                    "the keyword `{}` comes from the environment variable `{variable}` and can't have {} too",
-                    name.value,
-                    one_of(&others)
-                );
-                let hint = format!(
-                    "write `{{ env: {variable} }}`: what comes from the environment is always a secret; a map with the \
-                     key `env` is written `{{ value: {{ env: ... }}, secret: false }}`"
-                );
-                problems.push(Problem::error(message).at(origin).hint(hint));
-                return None;
-            }
-            _ => Keyword { value: Some(json), is_secret: false, variable: None, origin },
-        };
-        if let Some(value) = keyword.value.as_ref().filter(|_| keyword.is_secret) {
-            self.secrets.learn_value(value);
-        }
-        Some(keyword)
-    }
 }
 
 impl Settings {
@@ -280,10 +278,12 @@ impl Settings {
             environment: self.environment.clone(),
             tenant: self.target.to_string(),
             allow_delete: self.allow_delete,
-            only: Some(self.only.clone()).filter(|only| !only.is_empty()).into_iter().collect(),
+            only: self.selection.only.clone(),
             just: None,
-            exclude: self.exclude.clone(),
-            protect: self.protect.clone(),
+            exclude: self.selection.exclude.clone(),
+            exclude_where: self.selection.exclude_where.clone(),
+            exclude_fields: self.selection.exclude_fields.clone(),
+            protect: self.selection.protect.clone(),
             moved: self.moved.clone(),
             rotate: Vec::new(),
             own_client: None,
@@ -298,27 +298,13 @@ impl Settings {
 /// If its kind is none that is managed.
 pub fn pattern(text: &str, registry: &Registry) -> Result<Pattern, Problem> {
     let pattern = Pattern::new(text);
-    let is_known = registry.iter().any(|kind| crate::text::fits(pattern.kind(), &kind.name));
-    let is_later = layout::is_other_kind(pattern.kind(), registry);
-    if is_known || is_later {
+    if known_or_later(pattern.kind(), registry) {
         return Ok(pattern);
     }
     Err(layout::unknown_kind(pattern.kind(), registry))
 }
 
-fn known_kind(name: &str, origin: &Origin, registry: &Registry, problems: &mut Problems) {
-    if registry.get(name).is_none() {
-        problems.push(layout::unknown_kind(name, registry).at(Some(origin.clone())));
-    }
-}
-
-fn patterns(texts: &[Placed<String>], registry: &Registry, problems: &mut Problems) -> Vec<Pattern> {
-    let mut found = Vec::new();
-    for text in texts {
-        match pattern(&text.value, registry) {
-            Ok(pattern) => found.push(pattern),
-            Err(problem) => problems.push(problem.at(Some(text.origin.clone()))),
-        }
-    }
-    found
+/// Tells whether a kind, or a pattern of kinds, is managed, or at least known by name.
+fn known_or_later(name: &str, registry: &Registry) -> bool {
+    registry.iter().any(|kind| crate::text::fits(name, &kind.name)) || layout::is_other_kind(name, registry)
 }

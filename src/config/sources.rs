@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use super::directory::{self, Found, Look, Part};
-use super::settings::Settings;
+use super::settings::{Input, Settings};
 use crate::error::{Error, Problem, Problems, SourceText};
-use crate::files::{Entry, Files};
+use crate::files::{self, Entry, Files};
 use crate::kinds::Registry;
 use crate::kinds::kind::Kind;
 
@@ -41,16 +41,23 @@ pub(super) fn read<'r>(
     problems: &mut Problems,
 ) -> Result<Sources<'r>, Error> {
     let path = settings.definitions.value.as_str();
-    if settings.files.entry(path) == Entry::Folder {
-        return Ok(folder(settings, registry, problems));
-    }
-    let source = settings.files.read(path).map_err(|problem| at_definitions(settings, problem))?;
-    let folder = path.rfind('/').map_or(String::new(), |at| path[..=at].to_owned());
-    Ok(Sources { texts: vec![Text { source, kind: None }], kinds: Vec::new(), folder })
+    let read = match &settings.input {
+        Input::Project if settings.files.entry(path) == Entry::Folder => {
+            return Ok(folder(path, settings, registry, problems));
+        }
+        Input::At(at) if files::is_folder(at) => return Ok(folder(".", settings, registry, problems)),
+        Input::Project => settings.files.read(path),
+        Input::At(at) => files::read_anywhere(at),
+        Input::Nowhere => {
+            return Err(Error::new("no definitions are given").hint("name them with `-i tenant.yaml`"));
+        }
+    };
+    let source = read.map_err(|problem| at_definitions(settings, problem))?;
+    Ok(Sources { texts: vec![Text { source, kind: None }], kinds: Vec::new(), folder: settings.base.clone() })
 }
 
-fn folder<'r>(settings: &Settings, registry: &'r Registry, problems: &mut Problems) -> Sources<'r> {
-    let path = settings.definitions.value.trim_end_matches('/').trim_start_matches("./");
+fn folder<'r>(path: &str, settings: &Settings, registry: &'r Registry, problems: &mut Problems) -> Sources<'r> {
+    let path = path.trim_end_matches('/').trim_start_matches("./");
     let folder = if path.is_empty() || path == "." { String::new() } else { format!("{path}/") };
     let mut found = Problems::default();
     let parts = parts(&settings.files, &folder, registry, &mut found);
@@ -86,6 +93,7 @@ pub fn parts<'r>(files: &Files, folder: &str, registry: &'r Registry, problems: 
 
 /// Has a problem without a place point at what names the definitions.
 fn at_definitions(settings: &Settings, problem: Problem) -> Problem {
-    let origin = problem.origin.clone().unwrap_or_else(|| settings.definitions.origin.clone());
-    problem.at(Some(origin))
+    let named = Some(settings.definitions.origin.clone()).filter(|_| settings.input == Input::Project);
+    let origin = problem.origin.clone().or(named);
+    problem.at(origin)
 }

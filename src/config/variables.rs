@@ -27,6 +27,20 @@ impl Variables {
         self.get(name).filter(|value| !value.is_empty())
     }
 
+    /// Sets a variable.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.0.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Gives these, with one of others.
+    #[must_use]
+    pub fn with(mut self, others: &Self, name: &str) -> Self {
+        if let Some(value) = others.get(name) {
+            self.set(name, value);
+        }
+        self
+    }
+
     /// Goes through all variables.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))

@@ -44,6 +44,8 @@ pub struct Options {
     pub own_client: Option<String>,
     /// How files are laid out.
     pub layout: Layout,
+    /// Fields that are kept although the API sets them: kind, and JSON Pointer.
+    pub keep: BTreeSet<(String, String)>,
 }
 
 /// One file to write.
@@ -202,9 +204,11 @@ impl Export {
         let mut unknown = LeftOut::default().unknown;
         let mut values = Vec::new();
         for (at, object) in objects.iter().enumerate() {
-            let is_pinned = options.with_ids || count[&object.address] > 1;
+            let is_asked = |id: &str| options.keep.contains(&(kind.name.clone(), format!("/{id}")));
+            let is_pinned = options.with_ids || count[&object.address] > 1 || kind.id.as_deref().is_some_and(is_asked);
             let pin = kind.id.as_deref().filter(|_| is_pinned);
-            let (value, left) = self.object(kind, object, pin, paths.get(at).map(String::as_str));
+            let own = paths.get(at).map(String::as_str);
+            let (value, left) = self.object(kind, object, pin, (own, &options.keep));
             values.push(Value::Object(value));
             unknown.extend(left.unknown);
             for pointer in left.incomplete {
@@ -242,7 +246,7 @@ impl Export {
         kind: &Kind,
         object: &Object,
         pin: Option<&str>,
-        own: Option<&str>,
+        (own, keep): (Option<&str>, &BTreeSet<(String, String)>),
     ) -> (Map<String, Value>, LeftOut) {
         let mut source = Cow::Borrowed(&object.value);
         if let (Some(pin), Some(id)) = (pin, &object.id) {
@@ -265,7 +269,9 @@ impl Export {
             keywords.push(keyword.clone());
             marker(&keyword)
         };
-        let mut keeper = Keeper { pin, left: LeftOut::default(), companion: &mut companion, marker: &mut marker };
+        let is_kept = |pointer: &str| keep.contains(&(kind.name.clone(), pointer.to_owned()));
+        let mut keeper =
+            Keeper { pin, is_kept: &is_kept, left: LeftOut::default(), companion: &mut companion, marker: &mut marker };
         let mut value = keeper.object(&kind.fields, &source);
         let left = keeper.left;
         if own.is_some() {

@@ -29,6 +29,8 @@ pub(super) struct LeftOut {
 pub(super) struct Keeper<'a> {
     /// A field to keep although the API sets it.
     pub(super) pin: Option<&'a str>,
+    /// Tells of a JSON Pointer whether the field is kept although the API sets it.
+    pub(super) is_kept: &'a dyn Fn(&str) -> bool,
     /// What was left out.
     pub(super) left: LeftOut,
     /// Puts a text into a file of its own and gives its path, if the text can stand there.
@@ -52,7 +54,8 @@ impl Keeper<'_> {
         for field in fields {
             let Some(found) = found(field, value) else { continue };
             let is_pin = at.is_empty() && self.pin == Some(field.name.as_str());
-            if !is_pin && (field.read_only || field.belongs_to.is_some()) {
+            let is_kept = || (self.is_kept)(&format!("{at}/{}", escape(&field.name)));
+            if !is_pin && (field.read_only || field.belongs_to.is_some()) && !is_kept() {
                 continue;
             }
             let member = match &field.marker {

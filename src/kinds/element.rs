@@ -39,6 +39,7 @@ fn element(field: &Field, child: &Child) -> Kind {
         fields = fields.iter().map(|member| of_named(member, names, id)).collect();
     }
     Kind {
+        third_party: Vec::new(),
         name: field.name.clone(),
         about: String::new(),
         singleton: false,

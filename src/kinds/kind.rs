@@ -72,6 +72,9 @@ pub struct Kind {
     /// with are never touched.
     #[serde(default)]
     pub own: Option<String>,
+    /// Objects that fit one of these belong to somebody else: they can be left out as one.
+    #[serde(default)]
+    pub third_party: Vec<Condition>,
     /// What must hold between fields.
     #[serde(default)]
     pub rules: Vec<Rule>,

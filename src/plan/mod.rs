@@ -37,6 +37,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::kinds::kind::Condition;
 use crate::tenant::{Address, Pattern};
 
 /// Version of the plan's JSON form.
@@ -281,6 +282,10 @@ pub struct Policy {
     pub just: Option<BTreeSet<Address>>,
     /// Not these.
     pub exclude: Vec<Pattern>,
+    /// Not those of a kind that fit a condition.
+    pub exclude_where: Vec<(String, Condition)>,
+    /// Fields that are neither compared nor sent.
+    pub exclude_fields: Vec<KindField>,
     /// Never deleted or replaced.
     pub protect: Vec<Pattern>,
     /// Objects that have a new name.
@@ -293,7 +298,30 @@ pub struct Policy {
     pub lists_unmanaged: bool,
 }
 
+/// A field of a kind's objects.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KindField {
+    /// The kind.
+    pub kind: String,
+    /// A JSON Pointer (RFC 6901).
+    pub pointer: String,
+}
+
+impl KindField {
+    /// Tells whether a pointer means the field, or a part of it.
+    #[must_use]
+    pub fn holds(&self, pointer: &str) -> bool {
+        pointer.strip_prefix(&self.pointer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
 impl Policy {
+    /// Tells whether a value of a kind's objects is neither compared nor sent.
+    #[must_use]
+    pub fn leaves_out(&self, kind: &str, pointer: &str) -> bool {
+        self.exclude_fields.iter().any(|field| field.kind == kind && field.holds(pointer))
+    }
+
     /// Gives the renames: kind, old name, new name.
     #[must_use]
     pub fn moves(&self) -> Vec<(&str, &str, &str)> {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::diff::{Difference, difference};
 use super::named::completed;
 use super::references::References;
-use super::scope::{Scope, untouchable};
+use super::scope::{Scope, untouchable, without_fields};
 use super::{
     Action, Change, Consent, Edit, FORMAT_VERSION, Held, Plan, Policy, SecretNote, SecretState, Summary, Unmanaged,
 };
@@ -68,6 +68,7 @@ fn plan_without(
     let names = Names::of(registry, live, &desired.tenant, &policy.moves());
     let mut wanted = canonical(registry, &names, &desired.tenant, canon::desired);
     let mut found = canonical(registry, &names, live, canon::live);
+    without_fields(registry, &mut wanted, policy);
     let incomplete = completed(registry, &mut wanted, &found);
     if !gone.is_empty() {
         found = links::without_elements(registry, &found, gone);
@@ -278,7 +279,8 @@ impl<'a> Planner<'a> {
             self.hold(&desired.address, Action::Create, None, "tenantctl signs in with it");
             return;
         }
-        for (path, keyword) in &desired.provenance.kept {
+        let kept = desired.provenance.kept.iter();
+        for (path, keyword) in kept.filter(|(path, _)| !self.policy.leaves_out(&kind.name, path)) {
             let message = format!(
                 "{} is to be created and its `{}` is the keyword `{keyword}`, which has no value",
                 desired.address,
@@ -297,7 +299,7 @@ impl<'a> Planner<'a> {
             );
             return;
         }
-        let Difference { edits, secrets, .. } = difference(kind, desired, None, true);
+        let Difference { edits, secrets, .. } = self.difference(kind, desired, None, true);
         let edits = self.settle_until(kind, desired, None, Action::Create, edits);
         self.note(desired, secrets);
         self.change(&desired.address, Action::Create, None, edits);
@@ -314,10 +316,28 @@ impl<'a> Planner<'a> {
         kind.own.as_ref().and_then(refers).unwrap_or_default()
     }
 
+    /// Compares, without what is left out.
+    fn difference(
+        &self,
+        kind: &Kind,
+        desired: &Object,
+        live: Option<&Map<String, Value>>,
+        is_rotated: bool,
+    ) -> Difference {
+        let mut found = difference(kind, desired, live, is_rotated);
+        let is_part = |path: &str| !self.policy.leaves_out(&kind.name, path);
+        found.edits.retain(|edit| is_part(&edit.path));
+        found.extra.retain(|edit| is_part(&edit.path));
+        found.write_once.retain(|path| is_part(path));
+        found.secrets.retain(|(path, _)| is_part(path));
+        found
+    }
+
     /// A definition and its live object.
     fn both(&mut self, kind: &Kind, desired: &Object, live: &Object) {
         let is_rotated = self.policy.rotate.iter().any(|pattern| pattern.fits(&desired.address));
-        let Difference { edits, write_once, extra, secrets } = difference(kind, desired, Some(&live.value), is_rotated);
+        let Difference { edits, write_once, extra, secrets } =
+            self.difference(kind, desired, Some(&live.value), is_rotated);
         if let Some(reason) = self.untouchable(kind, live) {
             if !edits.is_empty() {
                 self.hold(&desired.address, Action::Update, None, reason);

@@ -4,11 +4,12 @@
 
 use std::collections::BTreeSet;
 
-use super::Policy;
+use super::{KindField, Policy};
 use crate::kinds::Registry;
-use crate::kinds::kind::{Kind, Reference};
+use crate::kinds::kind::{Condition, Kind, Reference, remove_at};
 use crate::tenant::names::{self, Mention, Names};
 use crate::tenant::{Address, Desired, Object, Pattern, Tenant};
+use crate::text::{escape, unescape};
 
 /// Gives the kinds that must be read for a plan: those that the definitions manage, and those that
 /// their objects refer to, or are recognised by.
@@ -64,6 +65,7 @@ pub fn chosen(registry: &Registry, mut live: Tenant, policy: &Policy) -> Tenant 
         objects.retain(|object| scope.holds(&object.address));
     }
     tenant.kinds.retain(|name, _| registry.get(name).is_some_and(|kind| may_hold(policy, kind)));
+    without_fields(registry, &mut tenant, policy);
     tenant
 }
 
@@ -79,6 +81,29 @@ pub fn addresses(registry: &Registry, live: &Tenant) -> BTreeSet<Address> {
 pub fn is_meant(policy: &Policy, address: &Address) -> bool {
     let nothing = Scope { policy, left_out: BTreeSet::new() };
     nothing.holds(address) && !nothing.is_unwanted(address)
+}
+
+/// Takes out the fields that are neither compared, sent nor exported, under each of their names.
+pub fn without_fields(registry: &Registry, tenant: &mut Tenant, policy: &Policy) {
+    for KindField { kind, pointer } in &policy.exclude_fields {
+        let objects = tenant.kinds.get_mut(kind);
+        let names = registry.get(kind).map_or_else(Vec::new, |kind| spellings(kind, pointer));
+        for object in objects.into_iter().flatten() {
+            for name in &names {
+                remove_at(&mut object.value, name);
+            }
+        }
+    }
+}
+
+/// Gives a pointer with each name that its first part has in files and on the wire.
+fn spellings(kind: &Kind, pointer: &str) -> Vec<String> {
+    let (first, rest) = pointer[1..].find('/').map_or((&pointer[1..], ""), |at| pointer[1..].split_at(at));
+    let field = kind.fields.find(&unescape(first));
+    let wire = field.iter().filter_map(|field| field.convert.as_ref()).map(|convert| &convert.wire);
+    let others = field.iter().flat_map(|field| field.alias.iter().chain(&field.handle_as)).chain(wire);
+    let others = others.map(|name| format!("/{}{rest}", escape(name)));
+    std::iter::once(pointer.to_owned()).chain(others).collect()
 }
 
 /// Tells whether `--only` and `--exclude` leave anything of a kind.
@@ -107,7 +132,10 @@ impl<'a> Scope<'a> {
         let mut scope = Self { policy, left_out: BTreeSet::new() };
         for kind in registry.in_order() {
             for object in sides.iter().flat_map(|side| side.objects(&kind.name)) {
-                if scope.is_unwanted(&object.address) || scope.hangs_on_left_out(kind, object) {
+                let fits =
+                    |(name, condition): &(String, Condition)| *name == kind.name && condition.fits(&object.value);
+                let is_unwanted = scope.is_unwanted(&object.address) || policy.exclude_where.iter().any(fits);
+                if is_unwanted || scope.hangs_on_left_out(kind, object) {
                     scope.left_out.insert(object.address.clone());
                 }
             }

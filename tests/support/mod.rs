@@ -91,7 +91,12 @@ impl World {
         let registry = Registry::builtin();
         let all: Vec<_> = registry.iter().collect();
         let live = self.client.fetch(&all, &Needs::everything()).await.unwrap();
-        let options = export::Options { with_ids, own_client: self.policy.own_client.clone(), layout };
+        let options = export::Options {
+            with_ids,
+            own_client: self.policy.own_client.clone(),
+            layout,
+            ..export::Options::default()
+        };
         export::files(registry, &scope::chosen(registry, live, &self.policy), &options).unwrap()
     }
 

@@ -11,31 +11,31 @@ use crate::secret::Secrets;
 use crate::text::{did_you_mean, one_of};
 
 /// Reads one file, and collects what is wrong with it.
-pub(super) struct Reader<'a> {
-    pub(super) source: &'a Arc<SourceText>,
-    pub(super) secrets: &'a Secrets,
-    pub(super) problems: &'a mut Problems,
+pub(in crate::config) struct Reader<'a> {
+    pub(in crate::config) source: &'a Arc<SourceText>,
+    pub(in crate::config) secrets: &'a Secrets,
+    pub(in crate::config) problems: &'a mut Problems,
 }
 
 impl Reader<'_> {
     /// Gives the place of a span.
-    pub(super) fn origin(&self, span: &Span) -> Origin {
+    pub(in crate::config) fn origin(&self, span: &Span) -> Origin {
         Origin::new(self.source, span.clone())
     }
 
     /// Puts a value and its place together.
-    pub(super) fn placed<T>(&self, value: T, span: &Span) -> Placed<T> {
+    pub(in crate::config) fn placed<T>(&self, value: T, span: &Span) -> Placed<T> {
         Placed { value, origin: self.origin(span) }
     }
 
     /// Says that a value is not what is wanted.
-    pub(super) fn wrong(&mut self, what: &str, wanted: &str, node: &Node) {
+    pub(in crate::config) fn wrong(&mut self, what: &str, wanted: &str, node: &Node) {
         let origin = self.origin(&node.span);
         self.problems.push(Problem::error(format!("{what} must be {wanted}, not {}", node.what())).at(Some(origin)));
     }
 
     /// Reads a map.
-    pub(super) fn members(&mut self, node: &Node, what: &str) -> Vec<Entry> {
+    pub(in crate::config) fn members(&mut self, node: &Node, what: &str) -> Vec<Entry> {
         if let Data::Map(entries) = &*node.data {
             return entries.clone();
         }
@@ -44,7 +44,7 @@ impl Reader<'_> {
     }
 
     /// Says that a key is none of those that are known.
-    pub(super) fn unknown(&mut self, entry: &Entry, known: &[&str]) {
+    pub(in crate::config) fn unknown(&mut self, entry: &Entry, known: &[&str]) {
         let hint = match did_you_mean(&entry.key, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("known here: {}", one_of(known)),
@@ -55,7 +55,7 @@ impl Reader<'_> {
     }
 
     /// Reads a text.
-    pub(super) fn text(&mut self, entry: &Entry) -> Option<Placed<String>> {
+    pub(in crate::config) fn text(&mut self, entry: &Entry) -> Option<Placed<String>> {
         if let Some(text) = entry.value.as_text() {
             return Some(self.placed(text.to_owned(), &entry.value.span));
         }
@@ -64,7 +64,7 @@ impl Reader<'_> {
     }
 
     /// Reads true or false.
-    pub(super) fn claim(&mut self, entry: &Entry) -> bool {
+    pub(in crate::config) fn claim(&mut self, entry: &Entry) -> bool {
         entry.value.to_json().as_bool().unwrap_or_else(|| {
             self.wrong(&format!("`{}`", entry.key), "true or false", &entry.value);
             false
@@ -72,7 +72,7 @@ impl Reader<'_> {
     }
 
     /// Reads a list.
-    pub(super) fn items(&mut self, entry: &Entry) -> Vec<Node> {
+    pub(in crate::config) fn items(&mut self, entry: &Entry) -> Vec<Node> {
         if let Data::List(items) = &*entry.value.data {
             return items.clone();
         }
@@ -81,7 +81,7 @@ impl Reader<'_> {
     }
 
     /// Reads a list of texts.
-    pub(super) fn texts(&mut self, entry: &Entry) -> Vec<Placed<String>> {
+    pub(in crate::config) fn texts(&mut self, entry: &Entry) -> Vec<Placed<String>> {
         let mut texts = Vec::new();
         for item in self.items(entry) {
             match item.as_text() {

@@ -27,7 +27,7 @@ impl Settings {
             None if is_named => None,
             None => Some(usual.to_owned()),
         };
-        let value = |name: &Option<String>| name.as_deref().and_then(|name| self.variables.given(name));
+        let value = |name: &Option<String>| name.as_deref().and_then(|name| self.login.given(name));
         let id = variable("client_id_env", "AUTH0_CLIENT_ID");
         let secret = variable("client_secret_env", "AUTH0_CLIENT_SECRET");
         let key = variable("client_signing_key_path_env", "AUTH0_CLIENT_SIGNING_KEY_PATH");
@@ -60,7 +60,7 @@ impl Settings {
             .iter()
             .flatten()
             .map(|name| {
-                let state = if self.variables.given(name).is_some() { "set" } else { "not set" };
+                let state = if self.login.given(name).is_some() { "set" } else { "not set" };
                 format!("{name} ({state})")
             })
             .collect();
@@ -70,7 +70,7 @@ impl Settings {
     }
 
     fn algorithm(&self, written: Option<&str>) -> Result<SigningAlgorithm, Error> {
-        match written.or_else(|| self.variables.given("AUTH0_CLIENT_SIGNING_ALGORITHM")).unwrap_or("RS256") {
+        match written.or_else(|| self.login.given("AUTH0_CLIENT_SIGNING_ALGORITHM")).unwrap_or("RS256") {
             "RS256" => Ok(SigningAlgorithm::Rs256),
             "RS384" => Ok(SigningAlgorithm::Rs384),
             "PS256" => Ok(SigningAlgorithm::Ps256),

@@ -13,6 +13,8 @@ pub enum Target {
     Sandbox,
     /// A host, or host:port, by HTTPS.
     Host(String),
+    /// None is given: enough for what is done offline.
+    Unnamed,
 }
 
 impl std::fmt::Display for Target {
@@ -20,13 +22,14 @@ impl std::fmt::Display for Target {
         f.write_str(match self {
             Self::Sandbox => "sandbox",
             Self::Host(host) => host,
+            Self::Unnamed => "no tenant",
         })
     }
 }
 
 impl Target {
-    /// Reads what the project file says.
-    pub(super) fn read(tenant: &Placed<String>, problems: &mut Problems) -> Option<Self> {
+    /// Reads what stands under a key of the project file.
+    pub(super) fn read(tenant: &Placed<String>, key: &str, problems: &mut Problems) -> Option<Self> {
         if tenant.value == "sandbox" {
             return Some(Self::Sandbox);
         }
@@ -39,7 +42,7 @@ impl Target {
         let right = if is_host(host) { host } else { "my-tenant.eu.auth0.com" };
         let message = format!("`{}` is no tenant: it takes a host, or host:port", tenant.value);
         let problem = Problem::error(message).at(Some(tenant.origin.clone()));
-        problems.push(problem.hint(format!("write `tenant: {right}`, or `tenant: sandbox` for the embedded one")));
+        problems.push(problem.hint(format!("write `{key}: {right}`, or `{key}: sandbox` for the embedded one")));
         None
     }
 }
