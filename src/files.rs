@@ -254,6 +254,12 @@ pub fn write(path: &Path, text: &str, mode: Mode) -> Result<(), Error> {
     })
 }
 
+/// Tells whether anything stands at a path, wherever it is.
+#[must_use]
+pub fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
 /// Tells whether a folder stands at a path, wherever it is.
 #[must_use]
 pub fn is_folder(path: &Path) -> bool {

@@ -3,6 +3,7 @@
 pub mod apply;
 mod carry_out;
 pub mod export;
+pub mod migrate;
 pub mod plan;
 pub mod render;
 pub mod sandbox;
@@ -92,6 +93,8 @@ enum Command {
     Apply(apply::Args),
     /// Write the tenant as files
     Export(export::Args),
+    /// Turn configurations of the Deploy CLI into a project file
+    Migrate(migrate::Args),
     /// The embedded tenant
     Sandbox(sandbox::Args),
 }
@@ -105,7 +108,7 @@ impl Command {
             Self::Plan(args) => args.choice.source.clone(),
             Self::Apply(args) => args.choice.source.clone(),
             Self::Export(args) => args.choice.source.clone(),
-            Self::Sandbox(_) => Source::default(),
+            Self::Migrate(_) | Self::Sandbox(_) => Source::default(),
         }
     }
 }
@@ -220,6 +223,7 @@ async fn run(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Plan(args) => plan::run(context, &args).await,
         Command::Apply(args) => apply::run(context, &args).await,
         Command::Export(args) => export::run(context, &args).await,
+        Command::Migrate(args) => migrate::run(context, &args),
         Command::Sandbox(args) => sandbox::run(context, &args).await,
     }
 }

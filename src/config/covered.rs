@@ -3,6 +3,8 @@
 //!
 //! Pure; it looks at the parsed tree, and knows neither text nor keywords.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::yaml::{Content, Data, Node, Span};
@@ -27,7 +29,23 @@ pub(super) fn learn(registry: &Registry, root: &Node, secrets: &Secrets) {
 
 /// Finds where scalars in secret fields stand, but for markers without a value.
 pub(super) fn secret_scalars(registry: &Registry, root: &Node) -> Vec<Span> {
-    let mut found = Vec::new();
+    secret(registry, root).spans
+}
+
+/// Finds the keywords without a value that are the whole text of a secret field.
+pub(super) fn secret_keywords(registry: &Registry, root: &Node) -> BTreeSet<String> {
+    secret(registry, root).keywords
+}
+
+/// What stands in secret fields.
+#[derive(Default)]
+struct Secret {
+    spans: Vec<Span>,
+    keywords: BTreeSet<String>,
+}
+
+fn secret(registry: &Registry, root: &Node) -> Secret {
+    let mut found = Secret::default();
     for (kind, objects) in kinds(registry, root) {
         for object in objects {
             let fields = match object.to_json() {
@@ -53,7 +71,7 @@ fn kinds<'n>(registry: &'n Registry, root: &'n Node) -> Vec<(&'n Kind, Vec<&'n N
     entries.iter().filter_map(|entry| Some((kind(&entry.key)?, of(&entry.value)))).collect()
 }
 
-fn members(fields: &Fields, node: &Node, found: &mut Vec<Span>) {
+fn members(fields: &Fields, node: &Node, found: &mut Secret) {
     let Data::Map(entries) = &*node.data else { return };
     for entry in entries {
         if let Some(field) = meant(fields, &entry.key) {
@@ -62,7 +80,7 @@ fn members(fields: &Fields, node: &Node, found: &mut Vec<Span>) {
     }
 }
 
-fn value(field: &Field, node: &Node, found: &mut Vec<Span>) {
+fn value(field: &Field, node: &Node, found: &mut Secret) {
     match &*node.data {
         _ if field.secret => all(&field.fields, node, found),
         Data::Map(_) => members(&field.fields, node, found),
@@ -76,15 +94,17 @@ fn value(field: &Field, node: &Node, found: &mut Vec<Span>) {
     }
 }
 
-fn all(fields: &Fields, node: &Node, found: &mut Vec<Span>) {
+fn all(fields: &Fields, node: &Node, found: &mut Secret) {
     match &*node.data {
-        Data::Scalar(scalar) if matches!(scalar.content, Content::Missing(_)) => {}
-        Data::Scalar(_) => found.push(node.span.clone()),
+        Data::Scalar(scalar) => match &scalar.content {
+            Content::Missing(keyword) => found.keywords.extend([keyword.clone()]),
+            _ => found.spans.push(node.span.clone()),
+        },
         Data::List(items) => items.iter().for_each(|item| all(fields, item, found)),
         Data::Map(entries) => {
             for entry in entries {
                 // Braces in a secret that nobody put in quotes make a key of it.
-                found.extend(fields.is_empty().then(|| entry.span.clone()));
+                found.spans.extend(fields.is_empty().then(|| entry.span.clone()));
                 all(fields, &entry.value, found);
             }
         }

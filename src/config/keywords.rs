@@ -137,6 +137,18 @@ pub fn is_name_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '_' | '.' | '-')
 }
 
+/// Gives the names of all markers in a text.
+#[must_use]
+pub fn markers(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut from = 0;
+    while let Some((range, name)) = next_marker(text, from) {
+        names.push(name.to_owned());
+        from = range.end;
+    }
+    names
+}
+
 /// Finds the next `##NAME##` or `@@NAME@@` at or after a byte offset: its range and its name.
 #[must_use]
 pub fn next_marker(text: &str, from: usize) -> Option<(std::ops::Range<usize>, &str)> {

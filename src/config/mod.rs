@@ -17,6 +17,7 @@ pub mod javascript;
 mod json;
 pub mod keywords;
 pub mod layout;
+pub mod migrate;
 pub(crate) mod offsets;
 pub mod parse;
 pub mod project;
@@ -135,6 +136,43 @@ pub fn written<'r>(settings: &Settings, registry: &'r Registry, secrets: &Secret
         texts.push(Written { read: read.substituted, root: read.root, tenant, companions, kind: text.kind });
     }
     if problems.has_errors() { Err(problems.into()) } else { Ok(AsWritten { texts, kinds }) }
+}
+
+/// The keywords that definitions name.
+#[derive(Debug, Default)]
+pub struct Markers {
+    /// Every name between marks, in the definitions and their companion files.
+    pub names: BTreeSet<String>,
+    /// Those that are the whole text of a secret field.
+    pub secret: BTreeSet<String>,
+}
+
+/// Finds the keywords that the definitions name, whether or not they have values.
+///
+/// # Errors
+/// If the definitions can't be read.
+pub fn markers(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Result<Markers, Error> {
+    let mut found = Markers::default();
+    let mut problems = Problems::default();
+    let sources = sources::read(settings, registry, &mut problems)?;
+    let mut bare = settings.clone();
+    bare.keywords = keywords::Keywords::default();
+    for text in &sources.texts {
+        // With their values they lead to the companion files; without them they stand where they are.
+        let read = Read::new(text, settings, secrets, &mut problems);
+        if read.root.is_none() {
+            return Err(problems.into());
+        }
+        found.names.extend(read.used.iter().filter(|name| !name.starts_with("env.")).cloned());
+        let (_, companions) = read.parsed(text, &sources, (settings, registry, secrets), &mut Problems::default());
+        for companion in &companions {
+            found.names.extend(keywords::markers(&companion.source.text));
+        }
+        if let Some(root) = Read::new(text, &bare, secrets, &mut Problems::default()).root {
+            found.secret.extend(covered::secret_keywords(registry, &root));
+        }
+    }
+    Ok(found)
 }
 
 /// Gives the text of the definitions after substitution, with what is secret masked.

@@ -140,6 +140,19 @@ impl Project {
         })?;
         let files = Files::open(&root)?;
         let source = files.read(FILE)?;
+        Self::parse(files, source, variables, secrets)
+    }
+
+    /// Parses a project file's text.
+    ///
+    /// # Errors
+    /// Everything that is wrong in it.
+    pub fn parse(
+        files: Files,
+        source: Arc<SourceText>,
+        variables: Variables,
+        secrets: &Secrets,
+    ) -> Result<Self, Error> {
         let mut problems = Problems::default();
         let file = project::parse(&source, secrets, &mut problems);
         if problems.has_errors() {

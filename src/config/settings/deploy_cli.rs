@@ -10,11 +10,14 @@ use serde_json::json;
 
 use super::{Input, Project};
 use crate::config::deploy_cli::{self as keys, Configuration};
+use crate::config::migrate::Part;
 use crate::config::project::{EnvironmentPart, Placed, ProjectFile};
 use crate::config::variables::Variables;
 use crate::config::yaml::Node;
+use crate::config::{self, Markers};
 use crate::error::{Error, Origin, Problem, Problems, SourceText};
 use crate::files::{self, Files};
+use crate::kinds::Registry;
 use crate::secret::Secrets;
 use crate::text::exactly;
 
@@ -70,7 +73,8 @@ impl Project {
         let ours = Variables::default();
         let environment = Some(&variables).filter(|_| named.has_environment);
         let configuration = Configuration::read(source.as_ref(), environment, secrets, &mut problems);
-        let taken = Taken::of(&configuration, secrets, &mut problems);
+        let mut taken = Taken::of(&configuration, secrets, &mut problems);
+        problems.extend(std::mem::take(&mut taken.deprecated));
         if problems.has_errors() {
             return Err(problems.into());
         }
@@ -112,6 +116,43 @@ impl Project {
     }
 }
 
+impl Part {
+    /// Reads a configuration's file for a migration: the environment does not count.
+    ///
+    /// # Errors
+    /// What is wrong in the file or the definitions.
+    pub fn read(
+        name: String,
+        config: &Path,
+        input: &Path,
+        registry: &Registry,
+        secrets: &Secrets,
+    ) -> Result<(Self, Markers, Problems), Error> {
+        let source = files::read_anywhere(config)?;
+        let mut problems = Problems::default();
+        let configuration = Configuration::read(Some(&source), None, secrets, &mut problems);
+        let taken = Taken::of(&configuration, secrets, &mut problems);
+        if taken.part.tenant.is_none() && !problems.has_errors() {
+            let problem = Problem::error(format!("`{}` names no tenant", source.name));
+            let problem = problem.at(Some(Origin::new(&source, 0..0)));
+            problems.push(problem.hint(format!("write its `{TENANT}`: an environment of a project file has one")));
+        }
+        if problems.has_errors() {
+            return Err(problems.into());
+        }
+        let named = Named { config: Some(config), input: Some(input), has_environment: false };
+        let project = Project::given(named, Variables::default(), secrets)?;
+        let markers = config::markers(&project.settings(None, registry)?, registry, secrets)?;
+        Ok((Self { name, configuration, taken, names: markers.names.clone() }, markers, problems))
+    }
+
+    /// Gives the folder that paths in the definitions start from, if the configuration says it.
+    #[must_use]
+    pub fn base_path(&self) -> Option<&str> {
+        self.taken.base_path.as_ref().map(|base| base.value.as_str())
+    }
+}
+
 /// What a configuration says, as a project file's parts.
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
@@ -120,6 +161,8 @@ pub(crate) struct Taken {
     pub(crate) base_path: Option<Placed<String>>,
     pub(crate) dry_run: Option<Origin>,
     pub(crate) details: Vec<String>,
+    /// What is said of keys that the Deploy CLI would like to be rid of.
+    pub(crate) deprecated: Problems,
     pub(crate) with_ids: bool,
     pub(crate) preserve_keywords: bool,
 }
@@ -192,7 +235,7 @@ impl Taken {
         if matches!(key.role, "exclude" | "exclude_by") {
             let problem = Problem::warning(format!("`{}` is deprecated by the Deploy CLI; it still counts", key.name));
             let hint = "`tenantctl migrate` writes a project file with `exclude` instead";
-            problems.push(problem.at(Some(given.origin())).hint(hint));
+            self.deprecated.push(problem.at(Some(given.origin())).hint(hint));
         }
     }
 
