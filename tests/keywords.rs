@@ -96,7 +96,10 @@ enum Why {
 fn keywords(mappings: &Map<String, Value>, environment: &Map<String, Value>) -> Keywords {
     let mut keywords = Keywords::default();
     for (name, value) in mappings.iter().chain(environment) {
-        keywords.set(name, Keyword { value: Some(value.clone()), is_secret: false, variable: None, origin: None });
+        keywords.set(
+            name,
+            Keyword { value: Some(value.clone()), is_secret: false, variable: None, origin: None, is_ambient: false },
+        );
     }
     keywords
 }

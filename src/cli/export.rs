@@ -22,6 +22,7 @@ use crate::text::{fits, plural};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Args {
     #[command(flatten)]
     pub(super) choice: Choice,

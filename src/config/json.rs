@@ -75,7 +75,7 @@ mod tests {
         ] {
             let source = SourceText::new("a.json", text);
             let mut problems = Problems::default();
-            let mut substituted = definitions(&source, &Keywords::default(), &mut problems);
+            let mut substituted = definitions(&source, &Keywords::default());
             as_yaml(&mut substituted);
             let found = read(substituted.text(), &mut AsWritten(&source), &mut problems);
             let expected: Value = serde_json::from_str(text).unwrap();
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn half_a_character_alone_becomes_the_replacement_character() {
         let source = SourceText::new("a.json", r#"["\ud83d","\ude00x","\ud83d\u0041"]"#);
-        let mut substituted = definitions(&source, &Keywords::default(), &mut Problems::default());
+        let mut substituted = definitions(&source, &Keywords::default());
         as_yaml(&mut substituted);
         assert_eq!(substituted.text(), "[\"\u{fffd}\",\"\u{fffd}x\",\"\u{fffd}\\u0041\"]");
     }

@@ -208,7 +208,7 @@ impl<'a> Merge<'a> {
             locals.iter().filter_map(|it| Some((it.value.get(key)?.as_str()?.to_owned(), it.value.get(held)?.clone())));
         self.address.clone_from(&kind.name);
         let field = kind.fields.get(held).ok_or(Whole)?;
-        self.members(Members::Each(field), &entry.value, (&local.collect(), &live, &exported), 1)
+        self.members(Members::Each(field), &entry.value, [&local.collect(), &live, &exported], 1)
     }
 
     /// Merges one object.
@@ -216,14 +216,14 @@ impl<'a> Merge<'a> {
         self.address = local.address.to_string();
         let kind = kind.of(&theirs.live.value);
         let live = canon::live(kind, &theirs.live.value);
-        self.members(Members::Fields(&kind.fields), node, (&local.value, &live, &theirs.value), 1)
+        self.members(Members::Fields(&kind.fields), node, [&local.value, &live, &theirs.value], 1)
     }
 
     fn members(
         &mut self,
         declared: Members,
         node: &Node,
-        (local, live, exported): (&Map<String, Value>, &Map<String, Value>, &Map<String, Value>),
+        [local, live, exported]: [&Map<String, Value>; 3],
         depth: usize,
     ) -> Result<(), Whole> {
         let Data::Map(entries) = &*node.data else { return Err(Whole) };
@@ -284,7 +284,7 @@ impl<'a> Merge<'a> {
         sides: Sides,
         (is_flow, depth): (bool, usize),
     ) -> Result<(), Whole> {
-        let is_name = |text: &str| Value::from(text) != *sides.local;
+        let is_name = |text: &str| sides.local.as_str() != Some(text);
         if let (Some(true), Some(path), Some(text)) = (
             field.map(|field| field.file.is_some()),
             entry.value.as_text().filter(|text| is_name(text)),
@@ -313,10 +313,10 @@ impl<'a> Merge<'a> {
     fn within(&mut self, field: Option<&Field>, node: &Node, sides: Sides, depth: usize) -> Result<(), Whole> {
         match (sides.local, sides.live, sides.exported) {
             (Value::Object(local), Value::Object(live), Value::Object(exported)) => {
-                self.members(Members::of(field), node, (local, live, exported), depth)
+                self.members(Members::of(field), node, [local, live, exported], depth)
             }
             (Value::Array(local), Value::Array(live), Value::Array(exported)) => {
-                self.elements(field.ok_or(Whole)?, node, (local, live, exported), depth)
+                self.elements(field.ok_or(Whole)?, node, [local, live, exported], depth)
             }
             _ => Err(Whole),
         }
@@ -326,7 +326,7 @@ impl<'a> Merge<'a> {
         &mut self,
         field: &Field,
         node: &Node,
-        (local, live, exported): (&[Value], &[Value], &[Value]),
+        [local, live, exported]: [&[Value]; 3],
         depth: usize,
     ) -> Result<(), Whole> {
         let Data::List(items) = &*node.data else { return Err(Whole) };

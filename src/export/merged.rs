@@ -4,7 +4,7 @@
 //! Pure, like all of this room but its door. It knows both layouts: a file that holds all kinds, or one of a kind.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -79,7 +79,7 @@ pub fn merged(
             (Some(root), Some(kind)) => merging.of_kind(text, root, kind),
         }
     }
-    let is_there = |path: &PathBuf| written.iter().any(|text| PathBuf::from(&text.read.source.name) == *path);
+    let is_there = |path: &Path| written.iter().any(|text| Path::new(&text.read.source.name) == path);
     for file in &exported.files {
         let is_main = exported.files.first().is_some_and(|first| first.path == file.path)
             && written.iter().any(|text| text.kind.is_none());
@@ -101,10 +101,10 @@ pub fn merged(
 }
 
 /// Tells whether a path is that of the one file of a kind.
-fn is_whole_file(registry: &Registry, laid: &Laid<'_>, path: &std::path::Path) -> bool {
+fn is_whole_file(registry: &Registry, laid: &Laid<'_>, path: &Path) -> bool {
     let directories = registry.iter().filter(|kind| laid.get(&kind.name).is_some_and(|objects| !objects.is_empty()));
     let directories = directories.filter_map(|kind| kind.directory.as_ref());
-    directories.filter(|directory| directory.is_whole()).any(|it| path == std::path::Path::new(&it.path(&it.file)))
+    directories.filter(|directory| directory.is_whole()).any(|it| path == Path::new(&it.path(&it.file)))
 }
 
 struct Merging<'a> {

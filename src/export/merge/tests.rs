@@ -23,7 +23,10 @@ fn keywords() -> Keywords {
         ("GRANTS", json!(["client_credentials"])),
         ("TTL", json!(3600)),
     ] {
-        keywords.set(name, Keyword { value: Some(value), is_secret: false, variable: None, origin: None });
+        keywords.set(
+            name,
+            Keyword { value: Some(value), is_secret: false, variable: None, origin: None, is_ambient: false },
+        );
     }
     keywords
 }
@@ -34,7 +37,7 @@ fn merged(text: &str, live: &Value, keeps_markers: bool) -> (String, Vec<String>
     let source = SourceText::new("tenant.yaml", text);
     let keywords = keywords();
     let mut problems = Problems::default();
-    let read = substitute::definitions(&source, &keywords, &mut problems);
+    let read = substitute::definitions(&source, &keywords);
     let (variables, secrets) = (Variables::default(), Secrets::default());
     let mut filler = Filler::new(&read, &keywords, &variables, "dev", &secrets);
     let root = yaml::read(read.text(), &mut filler, &mut problems).unwrap();
@@ -44,7 +47,7 @@ fn merged(text: &str, live: &Value, keeps_markers: bool) -> (String, Vec<String>
     let locals = parser.tenant(&root);
     let wrong = std::mem::take(&mut parser.problems);
     assert!(!wrong.has_errors(), "{:?}", wrong.sorted().iter().map(|problem| &problem.message).collect::<Vec<_>>());
-    let mut objects: BTreeMap<&str, Vec<(Object, Map<String, Value>)>> = BTreeMap::new();
+    let mut objects = BTreeMap::new();
     for (name, values) in live.as_object().unwrap() {
         let kind = registry.get(name).unwrap();
         let values = values.as_array().map_or_else(|| vec![values.clone()], Clone::clone);
@@ -53,7 +56,7 @@ fn merged(text: &str, live: &Value, keeps_markers: bool) -> (String, Vec<String>
             let address = Address::of(kind, &value);
             (Object { address, id: None, value: value.clone(), provenance: Arc::default() }, value)
         };
-        objects.insert(&kind.name, values.iter().map(object).collect());
+        objects.insert(kind.name.as_str(), values.iter().map(object).collect::<Vec<_>>());
     }
     let theirs = objects
         .iter()
