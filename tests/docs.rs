@@ -6,6 +6,8 @@ use std::path::Path;
 use tenantctl::kinds::Registry;
 use tenantctl::kinds::kind::Kind;
 
+use crate::transcripts::{now, parse};
+
 const BEGIN: &str = "<!-- kinds: written by `just bless` -->\n";
 const END: &str = "<!-- end of kinds -->";
 
@@ -104,4 +106,41 @@ fn links_in_the_documentation_lead_somewhere() {
         }
     }
     assert_eq!(broken, Vec::<String>::new());
+}
+
+/// Runs the blocks of a page: `tenant` is what is applied first, `files` the definitions then, and a
+/// `console` shows commands with what they print. Gives the page as it would be now.
+fn page_now(page: &str) -> String {
+    const PROJECT: &str = "version: 1\ndefinitions: tenant.yaml\nenvironments: { dev: { tenant: sandbox } }\n";
+    const FIRST: &str = "$ tenantctl apply --yes > /dev/null; mv files.yaml tenant.yaml\n";
+    let (mut tenant, mut files) = ("", "");
+    let mut blocks: Vec<String> = Vec::new();
+    for (at, block) in page.split("```").enumerate() {
+        let (head, text) = block.split_once('\n').unwrap_or((block, ""));
+        match (at % 2, head) {
+            (1, "yaml tenant") => tenant = text,
+            (1, "yaml files") => files = text,
+            (1, "console") => {
+                let project = format!("--- tenantctl.yaml\n{PROJECT}--- tenant.yaml\n{tenant}--- files.yaml\n{files}");
+                let printed = now(&parse(&format!("{project}{FIRST}{text}")));
+                blocks.push(format!("console\n{}", printed.split_once(FIRST).unwrap().1));
+                continue;
+            }
+            _ => {}
+        }
+        blocks.push(block.to_owned());
+    }
+    blocks.join("```")
+}
+
+#[test]
+fn the_examples_of_omitted_empty_and_null_print_what_stands_there() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/omitted-empty-null.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let now = page_now(&page);
+    if now != page && std::env::var_os("BLESS").is_some() {
+        fs::write(&path, &now).unwrap();
+        return;
+    }
+    assert_eq!(now, page, "`just bless` writes what is printed now");
 }

@@ -14,13 +14,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// So many transcripts run side by side.
 const WORKERS: usize = 4;
 
-struct Transcript {
+pub(crate) struct Transcript {
     sentence: Vec<String>,
     files: Vec<(String, String)>,
     commands: Vec<(String, String)>,
 }
 
-fn parse(text: &str) -> Transcript {
+pub(crate) fn parse(text: &str) -> Transcript {
     let mut transcript = Transcript { sentence: Vec::new(), files: Vec::new(), commands: Vec::new() };
     for line in text.lines() {
         if let Some(command) = line.strip_prefix("$ ") {
@@ -146,7 +146,7 @@ fn cases(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// Runs a transcript in a folder of its own, and gives its text as it would be now.
-fn now(transcript: &Transcript) -> String {
+pub(crate) fn now(transcript: &Transcript) -> String {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().canonicalize().unwrap();
     let mut text = transcript.sentence.iter().fold(String::new(), |text, line| text + line + "\n");

@@ -141,11 +141,11 @@ impl Checker<'_> {
         if value.is_null() {
             if !field.nullable && field.holds != Type::Any {
                 let hint = if field.empty_clears {
-                    "an empty text `\"\"` clears it"
+                    "an empty text `\"\"` clears it".to_owned()
                 } else {
-                    "leave the field out to leave it alone, or give the text that it should have (an empty text too)"
+                    format!("leave the field out to leave it alone, or {}", shape::instead_of_null(field.holds))
                 };
-                self.error(pointer, "can't be null: the API does not clear it", Some(hint.to_owned()));
+                self.error(pointer, "can't be null: the API does not clear it", Some(hint));
             }
             return;
         }

@@ -45,6 +45,17 @@ pub(super) fn words_of(value: &Value) -> &'static str {
     }
 }
 
+/// Says what to write instead of null, where it does not clear.
+pub(super) fn instead_of_null(holds: Type) -> &'static str {
+    match holds {
+        Type::String => "give the text that it should have (an empty text too)",
+        Type::Integer | Type::Number | Type::Boolean | Type::Any => "give the value that it should have",
+        Type::Object => "give the fields that it should have",
+        Type::Map => "write `{}`, which says that it has no keys",
+        Type::List | Type::Set => "write `[]`, which says that it has no elements",
+    }
+}
+
 /// Says what to write instead of a value of the wrong type, where that is plain.
 pub(super) fn hint(holds: Type, value: &Value) -> Option<String> {
     match (holds, value) {

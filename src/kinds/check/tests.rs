@@ -64,7 +64,11 @@ fn each_wrong_value_is_named_with_what_is_right() {
         ),
         (
             json!({"count": null}),
-            "things/A: `count` can't be null: the API does not clear it [leave the field out to leave it alone, or give the text that it should have (an empty text too)]",
+            "things/A: `count` can't be null: the API does not clear it [leave the field out to leave it alone, or give the value that it should have]",
+        ),
+        (
+            json!({"scope": null}),
+            "things/A: `scope` can't be null: the API does not clear it [leave the field out to leave it alone, or write `[]`, which says that it has no elements]",
         ),
         (json!({"coutn": 1}), "things/A: `coutn` is not a field of it [did you mean `count`?]"),
         (
