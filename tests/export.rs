@@ -3,11 +3,16 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use tenantctl::export::files::Layout;
+use tenantctl::config;
+use tenantctl::export::files::{Exported, Layout, Options};
+use tenantctl::export::merged::{Takes, Wish, merged};
 use tenantctl::kinds::Registry;
+use tenantctl::plan::scope;
+use tenantctl::secret::Secrets;
+use tenantctl::tenant::needs::Needs;
 use tenantctl::tenant::{Address, Desired, Object};
 
-use crate::support::project::{load, project};
+use crate::support::project::{load, project, settings, write};
 use crate::support::random::{Kinds, TEXTS};
 use crate::support::samples::with_all_fields;
 use crate::support::{World, definitions};
@@ -45,6 +50,41 @@ async fn laid_out_asks_for_nothing(world: &World, with_ids: bool, layout: Layout
     let plan = world.plan(&desired).await.plan;
     assert!(plan.is_empty() && plan.held.is_empty(), "{:#?} {:#?}\n{:#?}", plan.changes, plan.held, exported.files);
     desired
+}
+
+/// Exports into files of another state of the tenant, and expects that they ask for nothing then, and that a second
+/// time changes no byte.
+pub(crate) async fn brought_up(world: &World, before: &Exported) {
+    let folder = project(before);
+    let registry = Registry::builtin();
+    let all: Vec<_> = registry.iter().collect();
+    for (time, all_fields) in [false, false, true, true].into_iter().enumerate() {
+        let live = world.client.fetch(&all, &Needs::everything()).await.unwrap();
+        let there = scope::addresses(registry, &live);
+        let tenant = scope::chosen(registry, live, &world.policy);
+        let secrets = Secrets::default();
+        let settings = settings(folder.path(), &secrets);
+        let written = config::written(&settings, registry, &secrets).unwrap();
+        let layout = if before.files[0].path.ends_with("tenant.yaml") { Layout::Yaml } else { Layout::Directory };
+        let options = Options { own_client: world.policy.own_client.clone(), layout, ..Options::default() };
+        let wish = Wish {
+            takes: Takes { all_fields, ..Takes::default() },
+            is_gone: &|address| !there.contains(address),
+            is_asked_for: &|_| true,
+        };
+        let merged = merged(registry, &tenant, &written, &options, wish).unwrap();
+        let paths: Vec<_> = merged.files.iter().map(|file| &file.path).collect();
+        assert!(time % 2 == 0 || (paths.is_empty() && merged.removed.is_empty()), "twice: {:#?}", merged.files);
+        for file in &merged.files {
+            write(folder.path(), file.path.to_str().unwrap(), &file.text);
+        }
+        for path in &merged.removed {
+            std::fs::remove_file(folder.path().join(path)).unwrap();
+        }
+        let plan = world.plan(&load(folder.path())).await.plan;
+        let texts: Vec<_> = merged.files.iter().map(|file| format!("{}\n{}", file.path.display(), file.text)).collect();
+        assert!(plan.is_empty() && plan.held.is_empty(), "{:#?} {:#?}\n{}", plan.changes, plan.held, texts.join("\n"));
+    }
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use tenantctl::tenant::{Desired, Object, Tenant, canon};
 use tenantctl::text::escape;
 use tokio::runtime::Runtime;
 
-use crate::export::asks_for_nothing;
+use crate::export::{asks_for_nothing, brought_up};
 use crate::support::answered::{live, shuffled, without_nulls};
 use crate::support::project::{load, project};
 use crate::support::proxy::Fault;
@@ -232,6 +232,20 @@ proptest! {
                 }
             }
             asks_for_nothing(&world, false).await;
+        });
+    }
+
+    #[test]
+    fn an_export_into_files_brings_them_up_to_the_tenant(from in tenants(), to in tenants()) {
+        Runtime::new().unwrap().block_on(async {
+            let world = World::new().await;
+            let policy = Policy { allow_delete: true, ..world.policy.clone() };
+            world.converge(&definitions(&without_nulls(&from)), &policy).await;
+            let before = [world.export(false, Layout::Yaml).await, world.export(false, Layout::Directory).await];
+            world.converge(&definitions(&without_nulls(&to)), &policy).await;
+            for before in &before {
+                brought_up(&world, before).await;
+            }
         });
     }
 

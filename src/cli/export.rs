@@ -184,9 +184,7 @@ fn write_merged(context: &Context, settings: &Settings, merged: Merged) -> Resul
     context.ui.warnings(problems);
     if merged.left_out > 0 {
         let count = plural(merged.left_out, "field");
-        context
-            .ui
-            .say(&format!("{count} of the tenant that the files leave out are left alone; `--all-fields` adds them"));
+        context.ui.say(&format!("`--all-fields` would add {count} of the tenant that the files leave out"));
     }
     let (written, removed) = (plural(merged.files.len(), "file"), plural(merged.removed.len(), "file"));
     context.ui.result(&format!("{written} written, {removed} removed\n"));

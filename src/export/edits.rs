@@ -94,7 +94,13 @@ impl<'a> Edits<'a> {
     pub(super) fn after_key(&self, entry: &Entry) -> Range<usize> {
         let text = self.written();
         let colon = text[entry.span.end..].find(':').map_or(entry.span.end, |at| entry.span.end + at + 1);
-        colon..entry.value.span.end.max(colon)
+        colon..self.end(&entry.value, colon)
+    }
+
+    /// Gives where a value ends; the parser has an empty one begin and end where the next token is.
+    fn end(&self, node: &Node, least: usize) -> usize {
+        let end = node.span.end.max(least);
+        (least + self.written()[least..end].trim_end().len()).min(end)
     }
 
     /// Writes another value for a key.
@@ -111,8 +117,8 @@ impl<'a> Edits<'a> {
 
     /// Gives where an element of a list stands.
     pub(super) fn item(&self, item: &Node) -> Range<usize> {
-        let text = self.written();
-        block_start(text, item.span.start)..item.span.end
+        let start = block_start(self.written(), item.span.start);
+        start..self.end(item, start)
     }
 
     /// Writes another element.
@@ -122,7 +128,7 @@ impl<'a> Edits<'a> {
         }
         let dash = self.dash(item).ok_or(Whole)?;
         let text = item_text(value)?;
-        self.edit(dash + 1..item.span.end, shifted(&text[1..], self.column(dash)))
+        self.edit(dash + 1..self.item(item).end.max(dash + 1), shifted(&text[1..], self.column(dash)))
     }
 
     /// Takes elements out of a list, and puts others behind the rest.
@@ -143,11 +149,11 @@ impl<'a> Edits<'a> {
             if !self.written()[start..dash].trim().is_empty() {
                 return Err(Whole);
             }
-            self.edit(start..self.next_line(items[*at].span.end), String::new())?;
+            self.edit(self.lines(start, self.item(&items[*at]).end), String::new())?;
         }
         let column = self.column(self.dash(end).ok_or(Whole)?);
         for value in added {
-            self.line_after(end.span.end, &item_text(value)?, column)?;
+            self.line_after(self.item(end).end, &item_text(value)?, column)?;
         }
         Ok(())
     }
@@ -174,10 +180,10 @@ impl<'a> Edits<'a> {
         let last = entries.iter().enumerate().rev().find(|(at, _)| !removed.contains(at)).ok_or(Whole)?.1;
         for at in removed {
             let (entry, start) = (&entries[*at], self.line_start(entries[*at].span.start));
-            let end = self.next_line(self.after_key(entry).end);
             if self.written()[start..entry.span.start].trim().is_empty() {
-                self.edit(start..end, String::new())?;
+                self.edit(self.lines(start, self.after_key(entry).end), String::new())?;
             } else {
+                let end = self.next_line(self.after_key(entry).end);
                 // It stands behind the dash of an element: what comes next moves there.
                 let next = end + self.written()[end..].len() - self.written()[end..].trim_start_matches(' ').len();
                 self.edit(entry.span.start..next, String::new())?;
@@ -220,6 +226,11 @@ impl<'a> Edits<'a> {
 
     fn line_end(&self, at: usize) -> usize {
         self.written()[at..].find('\n').map_or(self.written().len(), |end| at + end)
+    }
+
+    /// Gives whole lines, with the break before them: what is put behind the line above comes in front.
+    fn lines(&self, start: usize, end: usize) -> Range<usize> {
+        if start == 0 { 0..self.next_line(end) } else { start - 1..self.line_end(end) }
     }
 
     fn next_line(&self, at: usize) -> usize {

@@ -323,7 +323,7 @@ fn is_hidden(field: &Field, object: &Object) -> bool {
 
 /// Tells whether keyword replacement could find a marker in a text: two marks with something
 /// between them on one line.
-fn holds_marker(text: &str) -> bool {
+pub(super) fn holds_marker(text: &str) -> bool {
     text.lines().any(|line| {
         ["##", "@@"].iter().any(|mark| {
             let first = line.find(mark).map(|at| at + mark.len());

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::edits::{Edits, Whole};
-use super::files::{Laid, Placed};
+use super::files::{Laid, Placed, holds_marker};
 use super::together::together;
 use crate::config::substitute::Substituted;
 use crate::config::yaml::{Data, Entry, Node};
@@ -245,6 +245,11 @@ impl<'a> Merge<'a> {
             // What was kept, pins, and what only the API sets have no value.
             let value = local.get(&name).filter(|_| !field.is_some_and(|field| field.secret || field.is_hidden()));
             names.push(name.clone());
+            // What only another variant of the kind has.
+            if depth > 1 && field.is_none() && matches!(declared, Members::Fields(_)) && !live.contains_key(&name) {
+                removed.push(at);
+                continue;
+            }
             let Some(value) = value else { continue };
             if is_same(field, value, live.get(&name), depth) {
                 continue;
@@ -284,14 +289,12 @@ impl<'a> Merge<'a> {
         sides: Sides,
         (is_flow, depth): (bool, usize),
     ) -> Result<(), Whole> {
-        let is_name = |text: &str| sides.local.as_str() != Some(text);
-        if let (Some(true), Some(path), Some(text)) = (
-            field.map(|field| field.file.is_some()),
-            entry.value.as_text().filter(|text| is_name(text)),
-            sides.live.as_str(),
-        ) {
-            let folder = field.and_then(|field| field.file.as_ref()).map_or("", |file| file.folder.as_str());
-            let below = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let is_name = |text: &&str| sides.local.as_str() != Some(*text);
+        // A text that looks like a marker can stand in the main file alone, with escapes.
+        let is_fit = |text: &&str| !holds_marker(text);
+        let (path, text) = (entry.value.as_text().filter(is_name), sides.live.as_str().filter(is_fit));
+        if let (Some(file), Some(path), Some(text)) = (field.and_then(|field| field.file.as_ref()), path, text) {
+            let below = if file.folder.is_empty() { String::new() } else { format!("{}/", file.folder) };
             self.texts.push((format!("{below}{path}"), text.to_owned()));
             return Ok(());
         }

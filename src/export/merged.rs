@@ -80,22 +80,25 @@ pub fn merged(
         }
     }
     let is_there = |path: &Path| written.iter().any(|text| Path::new(&text.read.source.name) == path);
+    let placed = |file: &File| laid.values().flatten().find(|placed| placed.path.as_ref() == Some(&file.path));
+    // The files of new objects, which may name those of texts.
     for file in &exported.files {
-        let is_main = exported.files.first().is_some_and(|first| first.path == file.path)
-            && written.iter().any(|text| text.kind.is_none());
-        let is_object = laid.values().flatten().find(|placed| placed.path.as_ref() == Some(&file.path));
-        let is_new = match is_object {
-            Some(placed) => !merging.seen.contains(&placed.live.address),
-            None => merging.names(file) || (is_whole_file(registry, &laid, &file.path) && !is_there(&file.path)),
-        };
-        if is_new && !is_main {
-            if let Some(placed) = is_object {
-                merging.values.push(Value::Object(placed.value.clone()));
-            }
+        if let Some(placed) = placed(file).filter(|placed| !merging.seen.contains(&placed.live.address)) {
+            merging.values.push(Value::Object(placed.value.clone()));
+            let path = merging.free(written, &file.path);
+            merging.merged.files.push(File { path, ..file.clone() });
+        }
+    }
+    let has_main = written.iter().any(|text| text.kind.is_none());
+    for file in exported.files.iter().skip(usize::from(has_main)).filter(|file| placed(file).is_none()) {
+        let is_new = merging.names(file) || (is_whole_file(registry, &laid, &file.path) && !is_there(&file.path));
+        if is_new {
             merging.merged.files.push(file.clone());
         }
     }
     let mut merged = merging.merged;
+    let again: BTreeSet<&PathBuf> = merged.files.iter().map(|file| &file.path).collect();
+    merged.removed.retain(|path| !again.contains(path));
     merged.problems.splice(0..0, exported.problems);
     Ok(merged)
 }
@@ -196,6 +199,20 @@ impl Merging<'_> {
             self.merged.problems.push(problem.at(Some(read.origin(&range))));
         }
         self.merged.files.push(File { path: PathBuf::from(&read.source.name), text: merged });
+    }
+
+    /// Gives a path for a new file that no file has which stays.
+    fn free(&self, written: &[Written<'_>], path: &Path) -> PathBuf {
+        let is_there = |path: &Path| {
+            let is_it = |text: &Written<'_>| Path::new(&text.read.source.name) == path;
+            let is_removed = self.merged.removed.iter().any(|removed| removed == path);
+            let is_new = self.merged.files.iter().any(|file| file.path == path);
+            is_new || (written.iter().any(is_it) && !is_removed)
+        };
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let ending = path.extension().map_or(String::new(), |ending| format!(".{}", ending.to_string_lossy()));
+        let others = (2..).map(|number| path.with_file_name(format!("{stem}-{number}{ending}")));
+        std::iter::once(path.to_path_buf()).chain(others).find(|path| !is_there(path)).unwrap_or_default()
     }
 
     /// Tells whether something that was written anew names a file.

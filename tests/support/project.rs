@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tenantctl::config::settings::Project;
+use tenantctl::config::settings::{Project, Settings};
 use tenantctl::config::variables::Variables;
 use tenantctl::config::{self};
 use tenantctl::export::files::Exported;
@@ -32,17 +32,23 @@ pub(crate) fn project(exported: &Exported) -> tempfile::TempDir {
     folder
 }
 
-fn write(folder: &Path, path: &str, text: &str) {
+/// Writes a file below a folder.
+pub(crate) fn write(folder: &Path, path: &str, text: &str) {
     let path = folder.join(path);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();
 }
 
+/// Settles the only environment of a project.
+pub(crate) fn settings(folder: &Path, secrets: &Secrets) -> Settings {
+    let project = Project::find(Some(folder), Variables::default(), secrets).unwrap();
+    project.settings(None, Registry::builtin()).unwrap()
+}
+
 /// Reads the definitions of a project.
 pub(crate) fn load(folder: &Path) -> Desired {
     let secrets = Secrets::default();
-    let project = Project::find(Some(folder), Variables::default(), &secrets).unwrap();
-    let settings = project.settings(None, Registry::builtin()).unwrap();
+    let settings = settings(folder, &secrets);
     let loaded = config::load(&settings, Registry::builtin(), &secrets).unwrap_or_else(|error| {
         let text = std::fs::read_to_string(folder.join("tenant.yaml")).unwrap_or_default();
         panic!("{error}: {:?}\n{text}", error.problems)
