@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Exported, Options, files};
+use super::{Exported, Layout, Options, files};
 use crate::kinds::Registry;
 use crate::tenant::{Address, Object, Tenant};
 
@@ -210,4 +210,65 @@ fn keywords_stand_for_secrets_and_fixed_names_are_a_map() {
     assert!(exported.problems[0].message.ends_with("the keywords LOGSTREAMS_HTTP_SECRET"), "{:?}", exported.problems);
     let bound = json!({ "post-login": [{ "action_name": "Greet", "display_name": "Hello" }] });
     assert_eq!(read(&exported)["triggers"], bound);
+}
+
+#[test]
+fn in_the_directory_layout_each_object_has_a_file_that_no_other_has() {
+    let script = |text: &str| json!({ "customScripts": { "login": text } });
+    let kinds = json!({
+        "clients": [{ "client_id": "1", "name": "a:b", "custom_login_page": "<p>1" }, { "client_id": "2", "name": "a/b" }],
+        "resourceServers": [{ "id": "1", "name": "Rates", "identifier": "https://rates" }],
+        "clientGrants": [
+            { "id": "1", "client_id": "a:b", "audience": "https://rates" },
+            { "id": "2", "client_id": "a:b", "audience": "https://rates", "subject_type": "user" },
+            { "id": "3", "client_id": "a:b", "audience": "https://gone" },
+            { "id": "4", "default_for": "third_party_clients", "audience": "https://rates" },
+        ],
+        "databases": [
+            { "id": "1", "name": "a?", "strategy": "auth0", "options": script("// 1") },
+            { "id": "2", "name": "a*", "strategy": "auth0", "options": script("// ##2##") },
+            { "id": "3", "name": "A-", "strategy": "auth0", "options": script("// 3") },
+        ],
+        "emailTemplates": [{ "template": "verify_email", "subject": "s" }, { "template": "welcome_email", "body": "<p>" }],
+        "roles": [], "customDomains": [], "triggers": [],
+    });
+    let exported = export(&kinds, &Options { layout: Layout::Directory, ..Options::default() });
+    let shown = exported.files.iter().map(|file| file.path.to_str().unwrap());
+    assert_eq!(
+        shown.collect::<Vec<_>>(),
+        [
+            "clients/a-b-2.json",
+            "clients/a-b.json",
+            "clients/a-b_custom_login_page.html",
+            "custom-domains/custom-domains.json",
+            "database-connections/A-/database.json",
+            "database-connections/A-/login.js",
+            "database-connections/a--2/database.json",
+            "database-connections/a--3/database.json",
+            "database-connections/a--3/login.js",
+            "emails/verify_email.json",
+            "emails/welcome_email.html",
+            "emails/welcome_email.json",
+            "grants/a-b-Rates-2.json",
+            "grants/a-b-Rates.json",
+            "grants/a-b-https---gone.json",
+            "grants/third_party_clients-Rates.json",
+            "resource-servers/Rates.json",
+            "triggers/triggers.json",
+        ]
+    );
+    assert_eq!(exported.folders, [std::path::PathBuf::from("roles")]);
+    let text = |path: &str| {
+        let found = exported.files.iter().find(|file| file.path.to_str() == Some(path));
+        found.map_or_else(|| panic!("no {path}"), |file| file.text.clone())
+    };
+    assert!(text("database-connections/a--3/database.json").contains("\"login\": \"./login.js\""));
+    assert!(
+        text("database-connections/a--2/database.json").contains("\"login\": \"// \\u0023\\u00232\\u0023\\u0023\"")
+    );
+    assert!(text("emails/verify_email.json").contains("\"body\": null"));
+    assert_eq!(
+        (text("custom-domains/custom-domains.json"), text("triggers/triggers.json")),
+        ("[]\n".into(), "{}\n".into())
+    );
 }
