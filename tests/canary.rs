@@ -542,8 +542,10 @@ fn no_secret_field_of_any_kind_is_shown_or_exported() {
                 assert_eq!(code, 0, "{} {arguments:?}: {text}", kind.name);
             }
         }
-        let (code, text) = watch.run(&["export", "--out", "out", "--force", "-vvv"]);
-        assert_eq!(code, 0, "{text}");
+        for layout in ["yaml", "directory"] {
+            let (code, text) = watch.run(&["export", "--out", "out", "--layout", layout, "--force", "-vvv"]);
+            assert_eq!(code, 0, "{text}");
+        }
         assert_eq!(watch.run(&["sandbox", "reset"]).0, 0);
     }
     assert!(planted > 60, "secrets are planted in many fields: {planted}");
