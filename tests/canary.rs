@@ -384,6 +384,57 @@ fn no_secret_of_the_project_file_or_a_keywords_file_is_shown_by_its_errors() {
 }
 
 #[test]
+fn no_secret_of_a_configuration_is_shown_or_written() {
+    let mut watch = project();
+    let [literal, keyword] = [watch.canaries[10].value.clone(), watch.canaries[3].value.clone()];
+    let good = r#"{
+  "AUTH0_DOMAIN": "sandbox", "AUTH0_CLIENT_ID": "an-id", "AUTH0_CLIENT_SECRET": "LITERAL", "AUTH0_ACCESS_TOKEN": "LITERAL",
+  "AUTH0_KEYWORD_REPLACE_MAPPINGS": { "MY_TOKEN": "KEYWORD", "PLAIN": "KEYWORD" }, "AUTH0_SLIP": 1
+}
+"#;
+    let definitions = "clients:\n  - { name: A, client_secret: \"##PLAIN##\", description: \"x ##MY_TOKEN##\" }\n  \
+                       - { name: B, description: \"##HASH##\", client_metadata: { a: @@AT@@ } }\n";
+    let filled = |text: &str| text.replace("LITERAL", &literal).replace("KEYWORD\"", &format!("{keyword}\""));
+    watch.write("config.json", filled(good));
+    watch.write("tenant.yaml", definitions);
+    let files = ["-c", "config.json", "-i", "tenant.yaml"];
+    for arguments in [
+        &["validate", "-vvv"][..],
+        &["render", "-vvv"],
+        &["plan", "-vvv", "--out", "a.plan"],
+        &["plan", "--format", "json"],
+        &["plan", "--format", "markdown"],
+        &["apply", "--yes", "-vvv", "a.plan"],
+        &["plan", "-vvv"],
+        &["export", "--out", "out", "--only", "customDomains", "-vvv"],
+        &["migrate", "--out", "other.yaml", "--force", "-vvv"],
+    ] {
+        let (code, text) = watch.run(&[arguments, &files].concat());
+        assert_eq!(code, 0, "{arguments:?}: {text}");
+    }
+    for wrong in [
+        "{ \"AUTH0_CLIENT_SECRET\": \"LITERAL\n}",
+        "{ \"AUTH0_CLIENT_SECRET\": [\"LITERAL\"] }",
+        "{ \"AUTH0_CLIENT_SECRET\": \"LITERAL\", \"AUTH0_DOMAIN\": 1, \"AUTH0_EXCLUDED\": \"x\" }",
+        "{ \"AUTH0_ACCESS_TOKEN\" : \"LITERAL\" \"x\" }",
+        "{ \"AUTH0_ACCESS_TOKEN\": LITERAL: x }",
+        "{ \"AUTH0_EXCLUDED\": 1, \"AUTH0_KEYWORD_REPLACE_MAPPINGS\": { \"API_KEY\": \"KEYWORD\" } }",
+        "{ \"AUTH0_KEYWORD_REPLACE_MAPPINGS\": { \"API_KEY\": \"KEYWORD\", } ]",
+    ] {
+        watch.write("config.json", filled(wrong));
+        for verb in ["validate", "plan", "migrate"] {
+            let (code, text) = watch.run(&[&[verb, "-vvv"][..], &files].concat());
+            assert_eq!(code, 1, "{wrong}: {text}");
+        }
+    }
+    watch.write("config.json", "{ \"AUTH0_DOMAIN\": \"sandbox\" }");
+    watch.variables.insert("AUTH0_KEYWORD_REPLACE_MAPPINGS", format!("{{ \"PLAIN\": {keyword:?} "));
+    let (code, text) = watch.run(&[&["plan", "-vvv"][..], &files].concat());
+    assert_eq!(code, 1, "{text}");
+    watch.finish();
+}
+
+#[test]
 fn an_answer_that_quotes_a_secret_is_shown_without_it() {
     let mut watch = with_a_past();
     let literal = watch.canaries[4].value.clone();

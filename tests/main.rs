@@ -5,6 +5,7 @@
 mod architecture;
 mod canary;
 mod config;
+mod deploy_cli;
 mod directory;
 mod docs;
 mod environments;

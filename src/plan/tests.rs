@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::call::{Call, calls};
-use super::{Action, Op, Plan, Planned, Policy, plan};
+use super::{Action, KindField, Op, Plan, Planned, Policy, plan};
 use crate::error::Problems;
 use crate::kinds::Registry;
 use crate::kinds::kind::Method;
@@ -180,6 +180,45 @@ fn excluding_an_application_excludes_its_grants() {
     let plan = planned_with(&desired, &live, &policy).unwrap().plan;
     assert!(plan.is_empty(), "{:?}", lines(&plan));
     assert_eq!(plan.summary.unmanaged, 2);
+}
+
+#[test]
+fn what_belongs_to_third_parties_is_left_out_with_its_grants() {
+    let (mut desired, mut live) = onboarding();
+    desired["clients"] = json!([]);
+    desired["clientGrants"] = json!([]);
+    live["clients"][0]["is_first_party"] = json!(false);
+    let registry = Registry::builtin();
+    let third_party = |kind: &crate::kinds::kind::Kind| {
+        kind.third_party.iter().map(|condition| (kind.name.clone(), condition.clone())).collect::<Vec<_>>()
+    };
+    let policy = Policy {
+        allow_delete: true,
+        exclude_where: registry.iter().flat_map(third_party).collect(),
+        ..Policy::default()
+    };
+    let plan = planned_with(&desired, &live, &policy).unwrap().plan;
+    assert!(plan.is_empty() && plan.summary.unmanaged == 2, "{:?}", lines(&plan));
+    live["clients"][0]["is_first_party"] = json!(true);
+    assert_eq!(planned_with(&desired, &live, &policy).unwrap().plan.summary.delete, 2);
+}
+
+#[test]
+fn a_field_that_is_left_out_is_neither_compared_nor_sent() {
+    let desired = json!({ "clients": [
+        { "name": "A", "description": "new", "jwt_configuration": { "alg": "RS256" }, "client_metadata": { "a": "1" } },
+        { "name": "B", "description": "new", "app_type": "spa" },
+    ] });
+    let live = json!({ "clients": [{ "client_id": "c1", "name": "A", "description": "old",
+        "jwt_configuration": { "alg": "HS256" }, "client_metadata": { "a": "1", "b": "2" } }] });
+    let field = |pointer: &str| KindField { kind: "clients".into(), pointer: pointer.into() };
+    let policy = Policy {
+        allow_delete: true,
+        exclude_fields: ["/description", "/jwt_configuration/alg", "/client_metadata/b"].map(field).into(),
+        ..Policy::default()
+    };
+    let planned = planned_with(&desired, &live, &policy).unwrap();
+    assert_eq!(lines(&planned.plan), ["Create clients/B +/name +/app_type"]);
 }
 
 #[test]
