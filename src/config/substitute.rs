@@ -181,7 +181,9 @@ fn expression_end(text: &str) -> Option<usize> {
 /// by key in their order, so that a value may hold the marker of a later keyword. A map, of which
 /// `##` can make no text, gets a stand-in.
 fn values(substituted: &mut Substituted, keywords: &Keywords) {
-    let known = || keywords.iter().filter_map(|(name, keyword)| Some((name, keyword, keyword.value.as_ref()?)));
+    let named = named(substituted.text(), keywords);
+    let wanted = || keywords.iter().filter(|(name, keyword)| !keyword.is_ambient || named.contains(*name));
+    let known = || wanted().filter_map(|(name, keyword)| Some((name, keyword, keyword.value.as_ref()?)));
     for (name, keyword, value) in known() {
         let places = places(substituted.text(), &format!("@@{name}@@"), true);
         let text = if places.is_empty() { String::new() } else { json_text(value) };
@@ -196,6 +198,22 @@ fn values(substituted: &mut Substituted, keywords: &Keywords) {
             None => stand_in(substituted, Hole::Marker { keyword: name.to_owned(), written: marker.clone() }),
         });
     }
+}
+
+/// Finds the names between marks in the text and in values, so that a large text is not searched for each
+/// environment variable.
+fn named(text: &str, keywords: &Keywords) -> BTreeSet<String> {
+    let values = keywords.iter().filter_map(|(_, keyword)| keyword.value.as_ref()).map(Value::to_string);
+    let mut names = BTreeSet::new();
+    for text in values.chain([text.to_owned()]) {
+        let mut from = 0;
+        while let Some((range, name)) = next_marker(&text, from) {
+            names.insert(name.to_owned());
+            // The marks at its end may begin another.
+            from = range.end - 2;
+        }
+    }
+    names
 }
 
 /// Finds the places of a marker, each with the quotes that go with it: the same before and behind,
