@@ -87,10 +87,10 @@ pub(super) type Laid<'a> = BTreeMap<String, Vec<Placed<'a>>>;
 /// # Errors
 /// If a value can't be written as YAML; none is known.
 pub fn files(registry: &Registry, tenant: &Tenant, options: &Options) -> Result<Exported, Error> {
-    laid(registry, tenant, options).map(|(exported, _)| exported)
+    laid(registry, tenant, options, None)
 }
 
-/// Lays a tenant out as files, and gives the objects as they are written.
+/// Lays a tenant out as files, and notes the objects as they are written where that is asked for.
 ///
 /// # Errors
 /// As [`files`].
@@ -98,9 +98,9 @@ pub(super) fn laid<'a>(
     registry: &Registry,
     tenant: &'a Tenant,
     options: &Options,
-) -> Result<(Exported, Laid<'a>), Error> {
+    mut laid: Option<&mut Laid<'a>>,
+) -> Result<Exported, Error> {
     let mut export = Export::default();
-    let mut laid = Laid::new();
     let names = Names { registry, tenant };
     let mut document = BTreeMap::new();
     for kind in registry.iter().filter(|kind| !tenant.unreadable.contains_key(&kind.name)) {
@@ -116,8 +116,9 @@ pub(super) fn laid<'a>(
             (Layout::Directory, None) => continue,
             (Layout::Yaml, _) => {
                 let values = export.values(kind, &objects, options, &[]);
-                document.extend(together(kind, values.clone()).map(|value| (kind.name.clone(), value)));
-                (values, Vec::new())
+                let noted = if laid.is_some() { values.clone() } else { Vec::new() };
+                document.extend(together(kind, values).map(|value| (kind.name.clone(), value)));
+                (noted, Vec::new())
             }
         };
         let mut paths = paths.into_iter().map(PathBuf::from);
@@ -125,7 +126,9 @@ pub(super) fn laid<'a>(
             Value::Object(value) => Some(Placed { live, value, path: paths.next() }),
             _ => None,
         };
-        laid.insert(kind.name.clone(), objects.iter().zip(values).filter_map(placed).collect());
+        if let Some(laid) = &mut laid {
+            laid.insert(kind.name.clone(), objects.iter().zip(values).filter_map(placed).collect());
+        }
     }
     if !export.keywords.is_empty() {
         let keywords: Vec<&str> = export.keywords.iter().map(String::as_str).collect();
@@ -142,7 +145,7 @@ pub(super) fn laid<'a>(
             yaml(document).map_err(|cause| Error::new("the tenant could not be written as YAML").because(cause))?;
         files.insert(0, File { path: PathBuf::from(MAIN), text });
     }
-    Ok((Exported { files, folders: export.folders, problems: export.problems }, laid))
+    Ok(Exported { files, folders: export.folders, problems: export.problems })
 }
 
 /// Tells whether an object is, or belongs to, the application that tenantctl signs in with.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::edits::{Whole, lines};
-use super::files::{Exported, File, Laid, Options, laid};
+use super::files::{self, Exported, File, Laid, Options};
 use super::merge::Merge;
 pub use super::merge::Takes;
 use crate::config::yaml::{Data, Node};
@@ -60,7 +60,8 @@ pub fn merged(
     options: &Options,
     wish: Wish<'_>,
 ) -> Result<Merged, Error> {
-    let (exported, mut laid) = laid(registry, tenant, options)?;
+    let mut laid = Laid::new();
+    let exported = files::laid(registry, tenant, options, Some(&mut laid))?;
     laid.retain(|kind, _| there.kinds.contains(kind) || (wish.is_asked_for)(kind));
     let written = &there.texts;
     let mut merging = Merging {
