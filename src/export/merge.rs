@@ -99,6 +99,18 @@ impl<'a> Merge<'a> {
         self.edits.text()
     }
 
+    /// Tries to edit within a value; where that can't be, nothing of it stays.
+    fn tried(&mut self, edit: impl FnOnce(&mut Self) -> Result<(), Whole>) -> Result<(), Whole> {
+        let counts = (self.edits.count(), self.problems.len(), self.written.len(), self.texts.len(), self.left_out);
+        edit(self).inspect_err(|_| {
+            self.edits.back_to(counts.0);
+            self.problems.truncate(counts.1);
+            self.written.truncate(counts.2);
+            self.texts.truncate(counts.3);
+            self.left_out = counts.4;
+        })
+    }
+
     /// Merges the list of a kind's objects. `is_gone` tells whether the tenant lacks the object of an address.
     fn objects(
         &mut self,
@@ -124,7 +136,7 @@ impl<'a> Merge<'a> {
             match found(local) {
                 Some(theirs) => {
                     taken.push(&theirs.live.address);
-                    if self.object(kind, item, local, theirs).is_err() {
+                    if self.tried(|merge| merge.object(kind, item, local, theirs)).is_err() {
                         let value = Value::Object(theirs.value.clone());
                         self.edits.set_item(item, &value, is_flow)?;
                         self.written.push(value);
@@ -155,10 +167,7 @@ impl<'a> Merge<'a> {
             let found = registry.get(&entry.key).and_then(|kind| Some((kind, theirs.get(&kind.name)?)));
             let Some((kind, theirs)) = found else { continue };
             let locals = locals.objects(&kind.name);
-            let before = (self.edits.count(), self.problems.len());
-            if self.kind(kind, entry, locals, theirs, is_gone).is_err() {
-                self.edits.back_to(before.0);
-                self.problems.truncate(before.1);
+            if self.tried(|merge| merge.kind(kind, entry, locals, theirs, is_gone)).is_err() {
                 self.address.clone_from(&kind.name);
                 if let Some(value) = whole(kind, theirs)
                     && self.may_replace(&self.edits.after_key(entry), &kind.name)
@@ -298,12 +307,9 @@ impl<'a> Merge<'a> {
             self.texts.push((format!("{below}{path}"), text.to_owned()));
             return Ok(());
         }
-        let before = (self.edits.count(), self.problems.len());
-        if self.within(field, &entry.value, sides, depth + 1).is_ok() {
+        if self.tried(|merge| merge.within(field, &entry.value, sides, depth + 1)).is_ok() {
             return Ok(());
         }
-        self.edits.back_to(before.0);
-        self.problems.truncate(before.1);
         let range = self.edits.after_key(entry);
         if self.may_replace(&range, &entry.key) {
             self.edits.set_member(entry, sides.exported, is_flow)?;
@@ -364,10 +370,8 @@ impl<'a> Merge<'a> {
             if is_same(item, value, Some(live), depth) {
                 continue;
             }
-            let before = (self.edits.count(), self.problems.len());
-            if self.within(item, node, Sides { local: value, live, exported }, depth + 1).is_err() {
-                self.edits.back_to(before.0);
-                self.problems.truncate(before.1);
+            let sides = Sides { local: value, live, exported };
+            if self.tried(|merge| merge.within(item, node, sides, depth + 1)).is_err() {
                 let range = self.edits.item(node);
                 if self.may_replace(&range, &field.name) {
                     self.edits.set_item(node, exported, is_flow)?;
