@@ -171,7 +171,8 @@ async fn a_reset_is_a_reset_through_tls_too() {
         let error = http.get(&url).send().await.unwrap_err();
         assert_eq!(cause(&error), Some(ErrorKind::ConnectionReset), "{error:?}");
     }
-    assert_eq!(http.get(&url).send().await.unwrap().status(), 200);
+    let answer = http.get(&url).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.version()), (200, reqwest::Version::HTTP_11));
 }
 
 #[tokio::test]

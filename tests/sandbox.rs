@@ -556,7 +556,9 @@ async fn tls_serves_others_while_one_client_says_nothing() {
     let port = address.split(':').nth(1).unwrap();
     for host in ["127.0.0.1", "localhost"] {
         let url = format!("https://{host}:{port}/.well-known/openid-configuration");
-        let found: Value = http.get(url).send().await.unwrap().json().await.unwrap();
+        let answer = http.get(url).send().await.unwrap();
+        assert_eq!(answer.version(), reqwest::Version::HTTP_2);
+        let found: Value = answer.json().await.unwrap();
         assert_eq!(found["issuer"], format!("https://{host}:{port}/"));
     }
 }

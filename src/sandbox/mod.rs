@@ -124,7 +124,7 @@ pub fn start(options: Options) -> Result<Sandbox, Error> {
     let fail = |error: std::io::Error| Error::new("the sandbox could not be started").because(error);
     let port = listener.local_addr().map_err(fail)?.port();
     let domain = options.domain.unwrap_or_else(|| format!("localhost:{port}"));
-    let tls = options.tls.then(|| Tls::make(&domain)).transpose()?;
+    let tls = options.tls.then(|| Tls::make(&domain, !options.faults.is_empty())).transpose()?;
     let lock = options.state.as_deref().map(state::claim).transpose()?;
     let state = open(options.state.as_deref(), &domain, options.tenant_name.as_deref())?;
     let Options { state: path, rate_limits, latency, faults, seed, tenant_name, .. } = options;

@@ -154,7 +154,9 @@ async fn read(shared: &Shared, asked: &Asked, request: axum::extract::Request) -
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, wire::LARGEST_BODY).await.map_err(|error| wire::unreadable(&error))?;
     let method = asked.method.ok_or_else(Response::not_found)?;
-    let host = wire::text(&parts.headers, &header::HOST).unwrap_or_else(|| "127.0.0.1".to_owned());
+    // HTTP/2 has it in the address (RFC 9113, 8.3.1).
+    let authority = parts.uri.authority().map(ToString::to_string);
+    let host = authority.or_else(|| wire::text(&parts.headers, &header::HOST)).unwrap_or("127.0.0.1".to_owned());
     let scheme = if shared.manner().is_tls { "https" } else { "http" };
     let content_type = wire::text(&parts.headers, &header::CONTENT_TYPE).unwrap_or_default();
     Ok(Request {

@@ -25,11 +25,12 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Makes an authority and a certificate for `localhost`, 127.0.0.1 and the tenant's domain.
+    /// Makes an authority and a certificate for `localhost`, 127.0.0.1 and the tenant's domain. HTTP/2 is spoken
+    /// with who asks for it, as a tenant does, unless each request has its `own_lines`: then HTTP/1.1 alone.
     ///
     /// # Errors
     /// Says why it could not be made.
-    pub fn make(domain: &str) -> Result<Self, Error> {
+    pub fn make(domain: &str, own_lines: bool) -> Result<Self, Error> {
         let (ca, chain, key) = certificates(domain)
             .map_err(|error| Error::new("the sandbox's certificate could not be made").because(error))?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -40,7 +41,8 @@ impl Tls {
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .map_err(fail)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let both = [b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = both[usize::from(own_lines)..].to_vec();
         Ok(Self { config: Arc::new(config), ca })
     }
 }
