@@ -182,6 +182,24 @@ fn one_file_holds_all_triggers_and_all_custom_domains() {
 }
 
 #[test]
+fn one_object_can_lie_in_several_files() {
+    let case = Case::new(&[
+        ("attack-protection/captcha.json", r#"{ "active_provider_id": "arkose" }"#),
+        ("attack-protection/brute-force-protection.json", "{\n  \"max_attempts\": 5\n}"),
+        ("attack-protection/notes.json", "[]"),
+    ]);
+    assert_eq!(case.field("attackProtection", "/bruteForceProtection"), json!({ "max_attempts": 5 }));
+    assert_eq!(case.field("attackProtection", "/captcha/active_provider_id"), json!("arkose"));
+    let case = Case::new(&[
+        ("attack-protection/captcha.json", r#"{ "active_provider_id": "none" }"#),
+        ("attack-protection/brute-force-protection.json", "{\n  \"max_attempt\": 5\n}"),
+    ]);
+    let wrong = case.problems();
+    let is_told = |place: &str| wrong.iter().any(|problem| problem.contains(place));
+    assert!(is_told("captcha.json:1:25") && is_told("brute-force-protection.json:2:3"), "{wrong:#?}");
+}
+
+#[test]
 fn everything_that_is_wrong_is_told_with_its_file_and_place() {
     let case = Case::new(&[
         ("clients/a.json", "{\n\t\"name\": \"x\",\n\t\"name\": \"y\"\n}\n"),

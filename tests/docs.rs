@@ -59,6 +59,8 @@ fn every_key_of_the_declarations_is_explained() {
         include_str!("../src/kinds/endpoint.rs"),
         include_str!("../src/kinds/field.rs"),
         include_str!("../src/kinds/child.rs"),
+        include_str!("../src/kinds/part.rs"),
+        include_str!("../src/kinds/directory.rs"),
         include_str!("../src/kinds/server.rs"),
         include_str!("../src/kinds/server/kind.rs"),
         include_str!("../src/kinds/server/field.rs"),
@@ -79,7 +81,7 @@ fn every_key_of_the_declarations_is_explained() {
             name => name,
         };
         // Parts of a parsed reference, and what is made of cases, are no keys.
-        if !["via", "or", "kinds", "served_by"].contains(&name)
+        if !["via", "or", "kinds", "served_by", "is_unit", "bare"].contains(&name)
             && !explained.contains(&format!("`{name}`"))
             && !name.contains('(')
         {

@@ -93,6 +93,8 @@ fn canonical(tenant: &Tenant, form: impl Fn(&Kind, &Map<String, Value>) -> Map<S
             (object.address.to_string(), Value::Object(form(kind, &object.value)))
         })
         .collect();
+    // Of a singleton without fields there may be no file.
+    all.retain(|(address, value)| address.contains('/') || *value != Value::Object(Map::new()));
     all.sort_by(|one, other| one.0.cmp(&other.0));
     all
 }
@@ -116,7 +118,7 @@ const NEVER_DRAWN: [&str; 3] = ["clients/is_first_party", "clients/third_party_s
 fn random_tenants_have_every_field_of_every_kind() {
     let mut runner = TestRunner::deterministic();
     let mut found = BTreeSet::new();
-    for _ in 0..1000 {
+    for _ in 0..3000 {
         for (kind, objects) in tenants().new_tree(&mut runner).unwrap().current() {
             for object in objects {
                 pointers(&Value::Object(object), kind, &mut found);

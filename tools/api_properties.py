@@ -4,12 +4,25 @@
     api_properties.py SCHEMAS_FOLDER OUT_FOLDER KIND...      writes OUT_FOLDER/KIND.txt
     api_properties.py --check SCHEMAS_FOLDER OUT_FOLDER      compares the files that are there
 
-SCHEMAS_FOLDER holds a JSON Schema a kind with `$defs/create` and `$defs/update`. Elements of lists
-stand as `[]`. The files are committed, so that the test of the declarations needs nothing else.
+SCHEMAS_FOLDER holds a JSON Schema a kind with `$defs/create` and `$defs/update`, and a body of a name of its own for
+what stands at other endpoints: PARTS says which field has that. Elements of lists stand as `[]`. The files are
+committed, so that the test of the declarations needs nothing else.
 """
 import json
 import pathlib
 import sys
+
+PARTS = {
+    "attackProtection": [
+        ("botDetection", "bot_detection_update_request"),
+        ("breachedPasswordDetection", "breached_password_detection_update_request"),
+        ("bruteForceProtection", "brute_force_protection_update_request"),
+        ("captcha", "captcha_update_request"),
+        ("suspiciousIpThrottling", "suspicious_ip_throttling_update_request"),
+    ],
+    "guardianPolicies": [("policies", "update")],
+    "riskAssessment": [("new_device", "new_device_update_request"), ("settings", "update")],
+}
 
 
 def properties(schema, defs, path, seen):
@@ -25,11 +38,15 @@ def properties(schema, defs, path, seen):
         properties(schema["items"], defs, path + "/[]", seen)
 
 
-def listing(file):
+def listing(file, parts):
     defs = json.loads(file.read_text())["$defs"]
     seen = set()
-    for body in ("create", "update"):
+    is_own = lambda body: all(body != other for _, other in parts)
+    for body in filter(is_own, ("create", "update")):
         properties(defs.get(body, {}), defs, "", seen)
+    for field, body in parts:
+        seen.add("/" + field)
+        properties(defs[body], defs, "/" + field, seen)
     return "".join(pointer + "\n" for pointer in sorted(seen))
 
 
@@ -39,7 +56,7 @@ def main(args):
     kinds = [file.stem for file in sorted(out.glob("*.txt"))] if is_check else args[2:]
     stale = 0
     for kind in kinds:
-        text = listing(schemas / f"{kind}.json")
+        text = listing(schemas / f"{kind}.json", PARTS.get(kind, []))
         file = out / f"{kind}.txt"
         if not is_check:
             file.write_text(text)

@@ -14,7 +14,8 @@ use super::failure::{Cause, Failure};
 use super::paging::{Ask, Finish, Reading};
 use super::{Client, Query};
 use crate::error::Error;
-use crate::kinds::kind::{Child, Endpoint, Field, Keys, Kind, List, Method, at};
+use crate::kinds::kind::{Child, Endpoint, Field, Keys, Kind, List, Method, Part, at};
+use crate::kinds::part::put;
 use crate::plan::call::encoded;
 use crate::tenant::needs::Needs;
 use crate::tenant::{Address, Object, Tenant};
@@ -103,7 +104,12 @@ impl Client {
                 let reading = Reading::expecting(list, kind.id.as_deref(), needs.expected(kind));
                 self.read_by(reading, list, None, after).await
             }
-            (_, Some(get)) => self.read_one(get, None, after).await.map(|value| vec![value]),
+            // One that can be made need not be there.
+            (_, Some(get)) => match self.read_one(get, None, after).await {
+                Err(failure) if failure.status == Some(404) && kind.create.is_some() => Ok(Vec::new()),
+                read => read.map(|value| vec![value]),
+            },
+            _ if kind.singleton => Ok(vec![Map::new()]),
             _ => Err(Failure::new(&format!("GET {}", kind.name), Cause::NotDone, "it is not declared how it is read")),
         }
     }
@@ -169,6 +175,7 @@ impl Client {
         let value = match (&kind.keys, &kind.get, id) {
             (Some(keys), None, Some(name)) => self.read_named(kind, keys, name, after).await?.ok_or_else(missing)?,
             (_, Some(get), id) => self.read_one(get, id, after).await?,
+            _ if kind.singleton => Map::new(),
             _ => return Err(missing()),
         };
         let mut read = object(kind, value);
@@ -188,15 +195,11 @@ impl Client {
         after: usize,
     ) -> Result<(Found, Vec<(String, String)>), Failure> {
         let mut unread = Vec::new();
-        for (field, child) in kind.children() {
-            let wanted = objects.iter().map(|object| async {
-                if needs.field(kind, field, object) {
-                    self.read_child(field, child, object, after).await.map(Some)
-                } else {
-                    Ok(None)
-                }
-            });
-            let read = join_all(wanted).await;
+        let of_field = kind.fields.iter().filter(|field| field.is_apart()).map(|field| {
+            let wanted = objects.iter().map(|object| self.read_apart(kind, field, object, needs, after));
+            async move { (field, join_all(wanted).await) }
+        });
+        for (field, read) in join_all(of_field).await {
             for (object, read) in objects.iter_mut().zip(read) {
                 match read {
                     Ok(value) => object.value.extend(value.map(|value| (field.name.clone(), value))),
@@ -225,10 +228,83 @@ impl Client {
         needs: &Needs,
         after: usize,
     ) -> Result<Vec<(&'k Field, Value)>, Failure> {
-        let wanted = kind.children().filter(|(field, _)| needs.field(kind, field, object));
-        let read = wanted
-            .map(|(field, child)| async move { Ok((field, self.read_child(field, child, object, after).await?)) });
-        try_join_all(read).await
+        let apart = kind.fields.iter().filter(|field| field.is_apart());
+        let read =
+            apart.map(|field| async move { Ok((field, self.read_apart(kind, field, object, needs, after).await?)) });
+        let read = try_join_all(read).await?;
+        Ok(read.into_iter().filter_map(|(field, value)| Some((field, value?))).collect())
+    }
+
+    /// Reads a field that stands at endpoints of its own, as far as it is needed; nothing where it is not set.
+    async fn read_apart(
+        &self,
+        kind: &Kind,
+        field: &Field,
+        object: &Object,
+        needs: &Needs,
+        after: usize,
+    ) -> Result<Option<Value>, Failure> {
+        if !needs.field(kind, field, object) {
+            return Ok(None);
+        }
+        match (&field.child, &field.part) {
+            (Some(child), _) => self.read_child(field, child, object, after).await.map(Some),
+            (_, Some(part)) => {
+                let units = match needs.units(kind, field, object) {
+                    Some(units) => units,
+                    None => self.all_units(part, after).await?,
+                };
+                self.read_units(part, object.id.as_deref(), &units, after).await
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Reads what is at some endpoints of a part.
+    async fn read_units(
+        &self,
+        part: &Part,
+        id: Option<&str>,
+        units: &[Vec<String>],
+        after: usize,
+    ) -> Result<Option<Value>, Failure> {
+        let read = units.iter().map(|keys| async move {
+            let path = part.path(&part.get.path, id, keys, encoded);
+            let query = Query { path: &path, pairs: &[], bucket: part.get.bucket.as_deref().unwrap_or_default() };
+            match self.read(&query, after).await {
+                Err(failure) if failure.status == Some(404) && failure.missing_scope().is_none() => Ok(None),
+                read => read.map(|value| Some((keys, value))),
+            }
+        });
+        let mut value = None;
+        for (keys, unit) in try_join_all(read).await?.into_iter().flatten() {
+            // What is a map has an answer for each key: an empty one says that there is nothing.
+            if part.by.is_empty() || unit.as_object().is_none_or(|members| !members.is_empty()) {
+                put(value.get_or_insert_default(), keys, unit);
+            }
+        }
+        Ok(value)
+    }
+
+    /// Lists all units that a part may have.
+    async fn all_units(&self, part: &Part, after: usize) -> Result<Vec<Vec<String>>, Failure> {
+        let mut units = vec![Vec::new()];
+        for by in &part.by {
+            let keys = match &by.found {
+                None => by.values.clone(),
+                Some(found) => {
+                    let object = self.read_one(&found.get, None, after).await?;
+                    let listed = object.get(&found.member).and_then(Value::as_array);
+                    listed.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+                }
+            };
+            let longer = |unit: &Vec<String>| {
+                let longer = keys.iter().map(|key| [unit.as_slice(), std::slice::from_ref(key)].concat());
+                longer.collect::<Vec<_>>()
+            };
+            units = units.iter().flat_map(longer).collect();
+        }
+        Ok(units)
     }
 
     /// Reads a field that stands at endpoints of its own.

@@ -313,7 +313,7 @@ fn needs_of(kind_name: &str, value: &Value) -> Needs {
     let address = crate::tenant::Address::of(kind(kind_name), &value);
     let object = crate::tenant::Object { address, id: None, value, provenance: std::sync::Arc::default() };
     let kinds = std::collections::BTreeMap::from([(kind_name.to_owned(), vec![object])]);
-    Needs::of(&Tenant { kinds, ..Tenant::default() }, &[])
+    Needs::of(Registry::builtin(), &Tenant { kinds, ..Tenant::default() }, &[])
 }
 
 #[tokio::test]

@@ -186,7 +186,7 @@ impl Run<'_> {
         let written: BTreeSet<Address> = done.iter().map(|entry| entry.address()).collect();
         let carried_out = || completed.iter().copied().chain([&*planned]);
         let shows = |raw: &Object| carried_out().all(|planned| plan::shows(registry, planned, &outcome.names, raw));
-        let needs = Needs::of(&part(&desired.tenant, &written), &session.policy.moves()).knowing(live);
+        let needs = Needs::of(registry, &part(&desired.tenant, &written), &session.policy.moves()).knowing(live);
         let (client, lag) = (&connected.client, session.read_lag);
         let read = ReadBack { client, registry, needs: &needs, live, lag }.read(&done, &shows).await?;
         *live = apply::refreshed(std::mem::take(live), read, &planned.plan, &done);

@@ -332,7 +332,7 @@ impl Session {
             scope::needed(registry, &desired, &self.policy)
         };
         let moves = self.policy.moves();
-        let live = connected.client.fetch(&kinds, &Needs::of(&desired.tenant, &moves)).await?;
+        let live = connected.client.fetch(&kinds, &Needs::of(Registry::builtin(), &desired.tenant, &moves)).await?;
         learn(registry, &live, &context.secrets);
         let planned = plan(registry, &desired, &live, &self.policy)
             .map_err(|problems| Error::from(problems).having("nothing was written"))?;

@@ -90,7 +90,10 @@ fn value(field: &Field, node: &Node, found: &mut Secret) {
                 value(field, item, found);
             }
         }
-        Data::Scalar(_) => {}
+        Data::Scalar(scalar) => match &scalar.content {
+            Content::Missing(keyword) if field.marker.is_some() => found.keywords.extend([keyword.clone()]),
+            _ => {}
+        },
     }
 }
 

@@ -92,8 +92,11 @@ fn files(directory: &Directory, look: &Look<'_>, problems: &mut Problems) -> Res
     }
     if directory.is_whole() {
         // One file says what there is: without it, nothing is said.
-        files.retain(|path| directory.first || *path == one);
-        files.truncate(1);
+        let is_of_field = |path: &String| directory.field_of(path).is_some();
+        files.retain(|path| directory.first || *path == one || is_of_field(path));
+        if directory.first {
+            files.truncate(1);
+        }
         return Ok(Some(files).filter(|files| !files.is_empty()));
     }
     Ok(Some(files))
@@ -117,9 +120,16 @@ fn misspelt(registry: &Registry, look: &Look<'_>, problems: &mut Problems) {
 
 /// Makes a map of kinds, as a file of the other layout has it, of what the file of a kind holds.
 #[must_use]
-pub fn as_kinds(kind: &Kind, root: Node) -> Node {
+pub fn as_kinds(kind: &Kind, path: &str, root: Node) -> Node {
     let span = root.span.clone();
     let directory = kind.directory.as_ref();
+    let root = match directory.and_then(|directory| directory.field_of(path)) {
+        Some(field) => {
+            let entry = Entry { key: field.to_owned(), span: span.start..span.start, value: root };
+            Node::of_entries(vec![entry], &span)
+        }
+        None => root,
+    };
     let is_empty = matches!(&*root.data, Data::Map(entries) if entries.is_empty());
     let value = match directory {
         Some(directory) if !directory.is_whole() => {

@@ -71,7 +71,12 @@ pub fn load(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Resu
         let read = Read::new(text, settings, secrets, &mut problems);
         let (found, mut read_too) = read.parsed(text, &sources, (settings, registry, secrets), &mut problems);
         for (kind, objects) in found.kinds {
-            tenant.kinds.entry(kind).or_default().extend(objects);
+            let all = tenant.kinds.entry(kind).or_default();
+            match (all.first_mut(), text.kind) {
+                // The one object of a kind can lie in several files.
+                (Some(whole), Some(kind)) if kind.singleton => objects.into_iter().for_each(|part| whole.join(part)),
+                _ => all.extend(objects),
+            }
         }
         used.extend(read.used);
         companions.append(&mut read_too);
@@ -246,7 +251,7 @@ impl Read {
         drop(filler);
         let root = root.filter(|_| !is_empty).map(|root| match text.kind {
             None => root,
-            Some(kind) => directory::as_kinds(kind, root),
+            Some(kind) => directory::as_kinds(kind, &source.name, root),
         });
         Self { substituted, root, used, shown }
     }

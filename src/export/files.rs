@@ -64,6 +64,8 @@ pub struct Exported {
     pub files: Vec<File>,
     /// Folders that say that there are no objects of a kind, and have no files.
     pub folders: Vec<PathBuf>,
+    /// The keywords that stand for secrets.
+    pub keywords: BTreeSet<String>,
     /// Warnings: what is left out, and what can't be told apart by name.
     pub problems: Vec<Problem>,
 }
@@ -87,7 +89,17 @@ pub(super) type Laid<'a> = BTreeMap<String, Vec<Placed<'a>>>;
 /// # Errors
 /// If a value can't be written as YAML; none is known.
 pub fn files(registry: &Registry, tenant: &Tenant, options: &Options) -> Result<Exported, Error> {
-    laid(registry, tenant, options, None)
+    let mut exported = laid(registry, tenant, options, None)?;
+    exported.problems.extend(not_exported(exported.keywords.iter().map(String::as_str)));
+    Ok(exported)
+}
+
+/// Says which keywords stand in the place of secrets, if some do.
+pub(super) fn not_exported<'k>(keywords: impl Iterator<Item = &'k str>) -> Option<Problem> {
+    let keywords: Vec<&str> = keywords.collect();
+    let message = format!("secrets are not exported; in their place stand the keywords {}", keywords.join(", "));
+    let hint = "as long as they have no value, a tenant keeps what it has; define them to make the objects elsewhere";
+    (!keywords.is_empty()).then(|| Problem::warning(message).hint(hint))
 }
 
 /// Lays a tenant out as files, and notes the objects as they are written where that is asked for.
@@ -130,13 +142,6 @@ pub(super) fn laid<'a>(
             laid.insert(kind.name.clone(), objects.iter().zip(values).filter_map(placed).collect());
         }
     }
-    if !export.keywords.is_empty() {
-        let keywords: Vec<&str> = export.keywords.iter().map(String::as_str).collect();
-        let message = format!("secrets are not exported; in their place stand the keywords {}", keywords.join(", "));
-        let hint =
-            "as long as they have no value, a tenant keeps what it has; define them to make the objects elsewhere";
-        export.problems.push(Problem::warning(message).hint(hint));
-    }
     let mut files = export.files;
     files.sort_by(|a, b| a.path.cmp(&b.path));
     if options.layout == Layout::Yaml {
@@ -145,7 +150,8 @@ pub(super) fn laid<'a>(
             yaml(document).map_err(|cause| Error::new("the tenant could not be written as YAML").because(cause))?;
         files.insert(0, File { path: PathBuf::from(MAIN), text });
     }
-    Ok(Exported { files, folders: export.folders, problems: export.problems })
+    let Export { folders, keywords, problems, .. } = export;
+    Ok(Exported { files, folders, keywords, problems })
 }
 
 /// Tells whether an object is, or belongs to, the application that tenantctl signs in with.
@@ -184,8 +190,13 @@ impl Export {
         let file = |path: &String, value: &Value| File { path: PathBuf::from(path), text: json(value) };
         if directory.is_whole() {
             let values = self.values(kind, objects, options, &[]);
-            let path = directory.path(&directory.file);
-            self.files.extend(together(kind, values.clone()).map(|value| file(&path, &value)));
+            let mut whole = together(kind, values.clone());
+            for (field, name) in &directory.fields {
+                let value = whole.as_mut().and_then(|whole| whole.as_object_mut()?.shift_remove(field));
+                self.files.extend(value.map(|value| file(&directory.path(name), &value)));
+            }
+            let whole = whole.filter(|_| !directory.file.is_empty());
+            self.files.extend(whole.map(|value| file(&directory.path(&directory.file), &value)));
             return (values, Vec::new());
         }
         let taken = &mut self.taken;

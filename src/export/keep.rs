@@ -52,7 +52,12 @@ impl Keeper<'_> {
         let mut kept = Vec::new();
         let (mut is_whole, mut lost_some) = (true, false);
         for field in fields {
-            let Some(found) = found(field, value) else { continue };
+            let Some(found) = found(field, value) else {
+                // What is never shown may be there: its keyword says that it stays as it is.
+                let keyword = field.marker.as_ref().filter(|_| field.secret && field.write_only);
+                kept.extend(keyword.map(|keyword| (field.name.clone(), (self.marker)(keyword))));
+                continue;
+            };
             let is_pin = at.is_empty() && self.pin == Some(field.name.as_str());
             let is_kept = || (self.is_kept)(&format!("{at}/{}", escape(&field.name)));
             if !is_pin && (field.read_only || field.belongs_to.is_some()) && !is_kept() {

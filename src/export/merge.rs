@@ -228,6 +228,29 @@ impl<'a> Merge<'a> {
         self.members(Members::Fields(&kind.fields), node, [&local.value, &live, &theirs.value], 1)
     }
 
+    /// Merges one field of an object, which has the text for itself; `node` is the object with that field alone.
+    pub(super) fn field(
+        &mut self,
+        kind: &Kind,
+        name: &str,
+        node: &Node,
+        local: &Object,
+        theirs: &Placed,
+    ) -> Result<(), Whole> {
+        self.address = local.address.to_string();
+        let live = canon::live(kind, &theirs.live.value);
+        let Data::Map(entries) = &*node.data else { return Err(Whole) };
+        let entry = entries.first().ok_or(Whole)?;
+        let field = kind.fields.get(name);
+        match (local.value.get(name), live.get(name), theirs.value.get(name)) {
+            (Some(local), live, _) if is_same(field, local, live, 1) => Ok(()),
+            (Some(local), Some(live), Some(exported)) => {
+                self.within(field, &entry.value, Sides { local, live, exported }, 2)
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn members(
         &mut self,
         declared: Members,

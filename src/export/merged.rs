@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::edits::{Whole, lines};
-use super::files::{self, Exported, File, Laid, Options};
+use super::files::{self, Exported, File, Laid, Options, not_exported};
 use super::merge::Merge;
 pub use super::merge::Takes;
 use crate::config::yaml::{Data, Node};
@@ -92,23 +92,42 @@ pub fn merged(
     }
     let has_main = written.iter().any(|text| text.kind.is_none());
     for file in exported.files.iter().skip(usize::from(has_main)).filter(|file| placed(file).is_none()) {
-        let is_new = merging.names(file) || (is_whole_file(registry, &laid, &file.path) && !is_there(&file.path));
-        if is_new {
+        let whole = whole_file(registry, &laid, &file.path).filter(|_| !is_there(&file.path));
+        let is_wanted = |(kind, field): (&Kind, Option<&str>)| {
+            field.is_none() || wish.takes.all_fields || !there.kinds.contains(&kind.name)
+        };
+        if merging.names(file) || whole.is_some_and(is_wanted) {
             merging.merged.files.push(file.clone());
+        } else if whole.is_some() {
+            merging.merged.left_out += 1;
         }
     }
     let mut merged = merging.merged;
     let again: BTreeSet<&PathBuf> = merged.files.iter().map(|file| &file.path).collect();
     merged.removed.retain(|path| !again.contains(path));
-    merged.problems.splice(0..0, exported.problems);
+    let text_of = |path: &Path| {
+        let text = written.iter().find(|text| Path::new(&text.read.source.name) == path);
+        text.map_or("", |text| text.read.source.text.as_str())
+    };
+    let is_written = |keyword: &&String| {
+        let marker = format!("##{keyword}##");
+        merged.files.iter().any(|file| file.text.contains(&marker) && !text_of(&file.path).contains(&marker))
+    };
+    let keywords: Vec<&String> = exported.keywords.iter().filter(is_written).collect();
+    let not_exported = not_exported(keywords.into_iter().map(String::as_str));
+    merged.problems.splice(0..0, exported.problems.into_iter().chain(not_exported));
     Ok(merged)
 }
 
-/// Tells whether a path is that of the one file of a kind.
-fn is_whole_file(registry: &Registry, laid: &Laid<'_>, path: &Path) -> bool {
-    let directories = registry.iter().filter(|kind| laid.get(&kind.name).is_some_and(|objects| !objects.is_empty()));
-    let directories = directories.filter_map(|kind| kind.directory.as_ref());
-    directories.filter(|directory| directory.is_whole()).any(|it| path == Path::new(&it.path(&it.file)))
+/// Finds the kind whose one file a path is that of, or the field of its object.
+fn whole_file<'r>(registry: &'r Registry, laid: &Laid<'_>, path: &Path) -> Option<(&'r Kind, Option<&'r str>)> {
+    let path = path.to_str()?;
+    let mut kinds = registry.iter().filter(|kind| laid.get(&kind.name).is_some_and(|objects| !objects.is_empty()));
+    kinds.find_map(|kind| {
+        let directory = kind.directory.as_ref().filter(|directory| directory.is_whole())?;
+        let field = directory.field_of(path);
+        (field.is_some() || path == directory.path(&directory.file)).then_some((kind, field))
+    })
 }
 
 struct Merging<'a> {
@@ -139,8 +158,13 @@ impl Merging<'_> {
         let locals = text.tenant.objects(&kind.name);
         let mut merge = Merge::new(&text.read, self.wish.takes);
         if directory.is_whole() {
-            let path = PathBuf::from(directory.path(&directory.file));
-            let done = merge.kind(kind, entry, locals, theirs, self.wish.is_gone);
+            let field = directory.field_of(&text.read.source.name);
+            let name = field.map_or(&directory.file, |field| &directory.fields[field]);
+            let path = PathBuf::from(directory.path(name));
+            let done = match (field, locals.first(), theirs.first()) {
+                (Some(field), Some(local), Some(theirs)) => merge.field(kind, field, &entry.value, local, theirs),
+                _ => merge.kind(kind, entry, locals, theirs, self.wish.is_gone),
+            };
             let anew = self.exported.files.iter().find(|file| file.path == path).map(|file| file.text.clone());
             return self.finish(text, merge, done, anew);
         }

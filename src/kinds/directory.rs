@@ -2,6 +2,8 @@
 //!
 //! A part of the declaration language of [`super::kind`], where the rest of the crate finds it.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 /// Where the objects of a kind lie in the directory layout.
@@ -11,8 +13,13 @@ pub struct Directory {
     /// The folder, below that of the definitions; empty for that one itself.
     #[serde(default)]
     pub folder: String,
-    /// The file of an object in exports, with `{field}` in it; without, the one file that holds all.
+    /// The file of an object in exports, with `{field}` in it; without, the one file that holds all. Empty where
+    /// each field has a file.
+    #[serde(default)]
     pub file: String,
+    /// Fields of the one object that have a file each.
+    #[serde(default)]
+    pub fields: BTreeMap<String, String>,
     /// The first `.json` file of the folder holds all, whatever its name.
     #[serde(default)]
     pub first: bool,
@@ -29,6 +36,13 @@ impl Directory {
     #[must_use]
     pub fn is_whole(&self) -> bool {
         !self.file.contains('{')
+    }
+
+    /// Gives the field that a file holds, if it is a field's.
+    #[must_use]
+    pub fn field_of(&self, path: &str) -> Option<&str> {
+        let is_its = |name: &str| path == self.path(name) || path.ends_with(&format!("/{}", self.path(name)));
+        self.fields.iter().find(|(_, name)| is_its(name)).map(|(field, _)| field.as_str())
     }
 
     /// Gives the name that the file of each object has in a folder of the object's own, if it has one.

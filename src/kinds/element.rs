@@ -1,12 +1,13 @@
-//! Elements of fields at endpoints of their own, as objects of a kind of their own: for the sandbox, which
+//! What fields at endpoints of their own hold, as objects of a kind of their own: for the sandbox, which
 //! keeps and serves them like all other objects.
 //!
-//! Each such kind is made once, from the mark `child` and the field's `items`, with the names that the API
-//! has: a member that is a name in files and a handle on the wire stands under the handle's name.
+//! Each such kind is made once, from the mark `child` and the field's `items`, or from the mark `part` and the
+//! field's own members, with the names that the API has: a member that is a name in files and a handle on the wire stands under the handle's name.
 
 use serde_json::json;
 
-use super::kind::{Child, Field, Fields, Kind, Named, Reference, Type};
+use super::endpoint::{Endpoint, Method};
+use super::kind::{Child, Field, Fields, Kind, Named, Part, Reference, Type};
 use super::server::Joined;
 
 /// Gives all kinds, each `child` field with the kind of its elements.
@@ -16,7 +17,7 @@ pub(super) fn resolved(kinds: Vec<Kind>) -> Vec<Kind> {
 
 fn with_elements(mut kind: Kind) -> Kind {
     for fields in [&mut kind.fields, &mut kind.server.fields] {
-        fields.having_mut(|field| field.child.is_some()).for_each(make_element);
+        fields.having_mut(Field::is_apart).for_each(make_element);
     }
     kind.server.beside = resolved(kind.server.beside);
     kind
@@ -24,8 +25,51 @@ fn with_elements(mut kind: Kind) -> Kind {
 
 /// Gives a field its kind of elements, if it has some.
 fn make_element(field: &mut Field) {
-    if let Some(child) = &field.child {
-        field.server.element = Some(Box::new(element(field, child)));
+    let element = match (&field.child, &field.part) {
+        (Some(child), _) => element(field, child),
+        (_, Some(part)) if !field.server.elsewhere => whole(field, part),
+        _ => return,
+    };
+    field.server.element = Some(Box::new(element));
+}
+
+/// The member under which the sandbox keeps a value that is no object, and the one of a unit's keys.
+const VALUE: &str = "value";
+const KEYS: &str = "keys";
+
+/// Makes the kind of what is at the endpoint of a part: an object as it is, all else as the one member of an object.
+fn whole(field: &Field, part: &Part) -> Kind {
+    let mut unit = field;
+    for _ in &part.by {
+        unit = unit.items.as_deref().unwrap_or(unit);
+    }
+    let is_bare = unit.holds != Type::Object;
+    let mut fields = unit.fields.clone();
+    if is_bare {
+        fields = std::iter::once(Field { name: VALUE.to_owned(), part: None, ..unit.clone() }).collect();
+    }
+    let is_keyed = !part.by.is_empty();
+    if is_keyed {
+        let keys = Field { name: KEYS.to_owned(), holds: Type::String, read_only: true, ..Field::default() };
+        fields = fields.iter().cloned().chain([keys]).collect();
+    }
+    let (put, patch): (Vec<&Endpoint>, Vec<&Endpoint>) =
+        std::iter::once(&part.update).partition(|endpoint| endpoint.method == Method::Put);
+    let mut server = field.server.elements.as_deref().cloned().unwrap_or_default();
+    server.is_unit = true;
+    server.bare = is_bare.then(|| VALUE.to_owned());
+    server.replace = put.first().copied().cloned();
+    Kind {
+        name: field.name.clone(),
+        singleton: !is_keyed,
+        id: is_keyed.then(|| KEYS.to_owned()),
+        get: Some(part.get.clone()),
+        create: part.create.clone(),
+        update: patch.first().copied().cloned(),
+        delete: part.delete.clone(),
+        fields,
+        server,
+        ..Kind::default()
     }
 }
 
@@ -39,28 +83,12 @@ fn element(field: &Field, child: &Child) -> Kind {
         fields = fields.iter().map(|member| of_named(member, names, id)).collect();
     }
     Kind {
-        third_party: Vec::new(),
         name: field.name.clone(),
-        about: String::new(),
-        singleton: false,
-        identity: Vec::new(),
         id,
         list: Some(child.list.clone()),
-        get: None,
-        create: None,
-        update: None,
-        delete: None,
-        keys: None,
-        variants: None,
-        directory: None,
-        after: Vec::new(),
-        system: Vec::new(),
-        own: None,
-        rules: Vec::new(),
-        unmanaged: Vec::new(),
-        omitted: std::collections::BTreeMap::new(),
         fields,
         server: field.server.elements.as_deref().cloned().unwrap_or_default(),
+        ..Kind::default()
     }
 }
 

@@ -11,11 +11,12 @@ use super::condition::Condition;
 use super::endpoint::Method;
 use super::fields::Fields;
 use super::format::Format;
+use super::part::Part;
 use super::reference::Reference;
 use super::server::ForServer;
 
 /// What a field holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Type {
     /// A text.
@@ -35,11 +36,12 @@ pub enum Type {
     /// A list whose order does not matter and in which nothing stands twice.
     Set,
     /// Any JSON value, compared as a whole.
+    #[default]
     Any,
 }
 
 /// One field of a kind, of an object, or the items of a list. There are thousands, and what few of them have is boxed.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a mark of its own in the declaration")]
 pub struct Field {
@@ -142,6 +144,9 @@ pub struct Field {
     /// It stands at endpoints of its own.
     #[serde(default)]
     pub child: Option<Box<Child>>,
+    /// It stands at one endpoint of its own.
+    #[serde(default)]
+    pub part: Option<Box<Part>>,
     /// Where the API's element of a list has it: a JSON Pointer (RFC 6901).
     #[serde(default)]
     pub from: Option<String>,
@@ -188,6 +193,12 @@ impl Field {
     #[must_use]
     pub fn is_hidden(&self) -> bool {
         self.write_only || self.masked
+    }
+
+    /// Tells whether it stands at endpoints of its own, beside the object that has it.
+    #[must_use]
+    pub fn is_apart(&self) -> bool {
+        self.child.is_some() || self.part.is_some()
     }
 
     /// Tells whether nothing in it can refer to another object.

@@ -16,11 +16,12 @@ pub use super::endpoint::{Endpoint, List, Method, Paging};
 pub use super::field::{Companion, Convert, Field, FieldCall, Named, Type, Until, Wait};
 pub use super::fields::Fields;
 pub use super::format::Format;
+pub use super::part::Part;
 pub use super::reference::Reference;
 use super::server::ServerKind;
 
 /// One kind of resource.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kind {
     /// The Deploy CLI's name of the kind: the key in `tenant.yaml`.
@@ -28,7 +29,7 @@ pub struct Kind {
     pub name: String,
     /// One sentence for people.
     pub about: String,
-    /// The tenant has exactly one object of it, which can be neither created nor deleted.
+    /// The tenant has one object of it at most; without `create`, exactly one, which can't be deleted.
     #[serde(default)]
     pub singleton: bool,
     /// Ways to recognise an object, tried in order; the first whose fields are all there counts.
@@ -103,7 +104,7 @@ impl Kind {
     /// Tells whether its objects are always there: they can be neither made nor deleted.
     #[must_use]
     pub fn is_fixed(&self) -> bool {
-        self.singleton || (self.keys.is_some() && self.create.is_none())
+        (self.singleton || self.keys.is_some()) && self.create.is_none()
     }
 
     /// Tells whether a field decides something about an object: which one it is, whose it is, which
@@ -117,10 +118,15 @@ impl Kind {
             || self.keys.iter().map(|keys| &keys.field).any(is_it)
             || self.variants.iter().map(|variants| &variants.by).any(is_it)
             || self.system.iter().chain(waits).any(|condition| condition.names(name))
-            || self.fields.get(name).is_some_and(|field| field.hidden_without.is_some() || field.child.is_some())
+            || self.fields.get(name).is_some_and(|field| field.hidden_without.is_some() || field.is_apart())
     }
 
-    /// Goes through the fields that stand at endpoints of their own.
+    /// Goes through the fields that stand at one endpoint of their own each.
+    pub fn parts(&self) -> impl Iterator<Item = (&Field, &Part)> {
+        self.fields.iter().filter_map(|field| Some((field, field.part.as_deref()?)))
+    }
+
+    /// Goes through the lists that stand at endpoints of their own.
     pub fn children(&self) -> impl Iterator<Item = (&Field, &Child)> {
         self.fields.iter().filter_map(|field| Some((field, field.child.as_deref()?)))
     }

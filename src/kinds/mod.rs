@@ -14,6 +14,7 @@ mod fields;
 mod format;
 pub mod kind;
 pub mod order;
+pub mod part;
 mod reference;
 pub mod secrets;
 pub mod server;

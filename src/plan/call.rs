@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::body::{body, top};
 use super::elements::Elements;
+use super::parts::Parts;
 use super::sets::Along;
 use super::{Action, Change};
 use crate::error::Problem;
@@ -91,7 +92,7 @@ pub fn calls(
     let is_made = change.action.makes();
     let (id, live) = if is_made { (None, None) } else { (id, live) };
     let is_later = |field: &Field| is_made && field.update_only;
-    let is_own = |field: &Field| field.call.is_some() || field.child.is_some();
+    let is_own = |field: &Field| field.call.is_some() || field.is_apart();
     if is_made {
         let body = body(kind, change, desired, None, Along::All, |field| !field.update_only && !is_own(field))?;
         let body = on_the_wire(kind, change, names, body, None)?;
@@ -101,14 +102,22 @@ pub fn calls(
         });
     }
     let updated = |along| {
-        let body = body(kind, change, desired, live, along, |f| !is_own(f) && (!is_made || is_later(f)))?;
-        on_the_wire(kind, change, names, body, live)
+        let members = body(kind, change, desired, live, along, |f| !is_own(f) && (!is_made || is_later(f)))?;
+        on_the_wire(kind, change, names, members, live)
     };
-    let body = updated(Along::All)?;
-    if body.as_object().is_some_and(|body| !body.is_empty()) {
-        let spare = Some(updated(Along::Declared)?).filter(|spare| *spare != body);
-        let lookups = lookups(&kind.fields, &body);
-        calls.push(Call { spare, lookups, ..endpoint(change, kind.update.as_ref(), id, Some(body))? });
+    let update = updated(Along::All)?;
+    if update.as_object().is_some_and(|members| !members.is_empty()) {
+        let spare = Some(updated(Along::Declared)?).filter(|spare| *spare != update);
+        let lookups = lookups(&kind.fields, &update);
+        calls.push(Call { spare, lookups, ..endpoint(change, kind.update.as_ref(), id, Some(update))? });
+    }
+    for (field, part) in kind.parts() {
+        let value = |along| -> Result<Option<Value>, Problem> {
+            let mut members = body(kind, change, desired, live, along, |other| other.name == field.name)?;
+            Ok(members.shift_remove(&field.name))
+        };
+        let parts = Parts { kind, change, names, id };
+        calls.extend(parts.calls((field, part), (value(Along::All)?, value(Along::Declared)?), desired, live)?);
     }
     for (field, child) in kind.children() {
         calls.extend(Elements { kind, field, child, change, names, id }.calls(desired, live)?);
@@ -159,7 +168,7 @@ pub fn encoded(segment: &str) -> String {
 }
 
 /// Gives a body as the API takes it: handles in the place of names, each under the API's own name.
-fn on_the_wire(
+pub(super) fn on_the_wire(
     kind: &Kind,
     change: &Change,
     names: &Names,

@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod links;
 mod named;
 pub mod pair;
+mod parts;
 pub mod planner;
 pub mod policy;
 pub mod references;

@@ -52,7 +52,7 @@ fn declared<'k>(kind: &'k Kind, name: &str) -> Option<&'k Field> {
 
 fn is_taken(kind: &Kind, name: &str, value: &Value, write: Write) -> bool {
     declared(kind, name).is_some_and(|field| {
-        let is_open = !field.read_only && field.call.is_none() && (field.child.is_none() || field.is_inline());
+        let is_open = !field.read_only && field.call.is_none() && (!field.is_apart() || field.is_inline());
         is_open
             && match write {
                 Write::Create => !field.update_only,

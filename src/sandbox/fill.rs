@@ -102,11 +102,23 @@ fn fill_in_replaced(
     moment: &mut Moment,
 ) {
     let whole = object.clone();
-    for field in kind.fields.iter().filter(|field| !field.merge && sent.contains_key(&field.name)) {
-        if let (Some(Value::Object(inner)), Some(Value::Object(was))) =
+    for field in kind.fields.iter().filter(|field| sent.contains_key(&field.name)) {
+        let (Some(Value::Object(inner)), Some(Value::Object(was))) =
             (object.get_mut(&field.name), was.get(&field.name))
-        {
+        else {
+            continue;
+        };
+        if !field.merge {
             restore(&field.fields, inner, Some(was), &whole, moment);
+            continue;
+        }
+        // Of an object that merges, the objects in it are replaced.
+        for member in &field.fields {
+            if let (Some(Value::Object(inner)), Some(Value::Object(was))) =
+                (inner.get_mut(&member.name), was.get(&member.name))
+            {
+                restore(&member.fields, inner, Some(was), &whole, moment);
+            }
         }
     }
 }

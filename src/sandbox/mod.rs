@@ -32,6 +32,7 @@ pub mod list;
 pub mod make;
 pub mod oauth;
 pub mod operations;
+mod parts;
 pub mod past;
 pub mod router;
 pub mod seed;

@@ -13,7 +13,7 @@ use super::exchange::{Moment, Request, Response};
 use super::make;
 use super::router::{Operation, Route};
 use super::store::{Object, Row, Store, name_of, place};
-use super::{list, view};
+use super::{list, parts, view};
 use crate::kinds::kind::{Condition, Kind, List, Method};
 use crate::kinds::server::{Answer, Reply};
 
@@ -28,7 +28,7 @@ pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut 
     let (mut collection, mut above): (Option<String>, Option<String>) = (None, None);
     for kind in line() {
         let name = collection.map_or_else(|| name_of(kind, None), |above| format!("{above}/{}", kind.name));
-        if !variables.is_empty() {
+        if !kind.singleton && !variables.is_empty() {
             let Some(number) = store.find(&name, kind, above.as_deref(), &variables.remove(0)) else {
                 return Response::declared(404, &kind.server.missing);
             };
@@ -39,7 +39,8 @@ pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut 
     let collection =
         collection.map_or_else(|| name_of(route.kind, None), |above| format!("{above}/{}", route.kind.name));
     let work = Work { kind: route.kind, parent: route.parent, collection, above };
-    let own = variables.pop();
+    // What has several keys stands under all of them.
+    let own = (!variables.is_empty()).then(|| variables.join("/"));
     let own = own.as_deref();
     let answers = &work.kind.server.answers;
     if request.method == Method::Get {
@@ -47,18 +48,25 @@ pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut 
     }
     let done = match route.operation {
         Operation::List(list, only) => store.list(&work, list, only, request, moment),
-        Operation::Get => store.get(&work, own, request, moment),
-        Operation::Create => request.object().and_then(|sent| {
+        Operation::Get => store.get(&work, own, request, moment).or_else(|refusal| parts::unset(&work).ok_or(refusal)),
+        Operation::Create => parts::sent(work.kind, request).and_then(|sent| {
             let number = store.create(&work, work.above.clone(), sent, moment)?;
             Ok(replied(&answers.create, 201, Some(store.show(&work, number, Answer::Create, moment))))
         }),
-        Operation::Update => request.object().and_then(|sent| {
+        Operation::Update => parts::sent(work.kind, request).and_then(|sent| {
             let number = store.wanted(&work, own)?;
             store.update_row(&work, number, sent, moment)?;
             Ok(Response::written(200, Some(store.show(&work, number, Answer::Update, moment))))
         }),
-        Operation::Replace => request.object().and_then(|sent| {
-            let number = store.wanted(&work, own)?;
+        Operation::Replace => parts::sent(work.kind, request).and_then(|sent| {
+            let number = match store.wanted(&work, own) {
+                Err(_) if work.kind.server.is_unit => {
+                    let number = store.put_unit(&work, own, sent, moment)?;
+                    let shown = store.show(&work, number, Answer::Update, moment);
+                    return Ok(replied(&answers.create, 200, Some(shown)));
+                }
+                found => found?,
+            };
             store.replace_row(&work, number, sent, moment)?;
             Ok(replied(&answers.replace, 200, Some(store.show(&work, number, Answer::Update, moment))))
         }),
@@ -66,6 +74,7 @@ pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut 
         Operation::Action(action) => store.act(&work, action, own, request, moment),
         Operation::Elements(field) => store.write_elements(&work, field, request, moment),
     };
+    let done = done.map(|response| parts::answered(work.kind, response));
     done.unwrap_or_else(|refusal| {
         store.settle(moment);
         refusal

@@ -15,6 +15,7 @@ use crate::kinds::Registry;
 pub fn fresh(registry: &'static Registry, moment: &mut Moment) -> Store {
     let mut store = Store::new(registry, &moment.domain);
     for kind in registry.in_order() {
+        store.plant_parts(kind);
         for seed in &kind.server.seed {
             let planted = make::of_template(seed, &serde_json::Map::new(), moment);
             if let Value::Object(object) = planted {

@@ -20,8 +20,9 @@ pub fn shown(store: &Store, kind: &Kind, object: &Map<String, Value>, answer: An
     let mut view = Map::new();
     for field in &kind.fields {
         let server = &field.server;
-        // Where the API has it elsewhere in the element, the declaration has that too.
+        // Where the API has it elsewhere, the declaration has that too.
         if field.from.is_some()
+            || field.part.is_some()
             || !is_shown(field, answer)
             || !server.shown_when.fits(object)
             || !moment.may(&server.read_scopes)

@@ -189,6 +189,20 @@ pub struct Object {
     pub provenance: Arc<Provenance>,
 }
 
+impl Object {
+    /// Takes in what another file says of the same object.
+    pub fn join(&mut self, part: Self) {
+        self.value.extend(part.value);
+        let provenance = Arc::make_mut(&mut self.provenance);
+        let Provenance { origins, sensitive, kept } = Arc::unwrap_or_clone(part.provenance);
+        for (pointer, place) in origins {
+            provenance.origins.entry(pointer).or_insert(place);
+        }
+        provenance.sensitive.extend(sensitive);
+        provenance.kept.extend(kept);
+    }
+}
+
 impl fmt::Debug for Object {
     /// Shows no values: they may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -9,14 +9,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::{Object, Tenant};
+use crate::kinds::Registry;
 use crate::kinds::kind::{Field, Kind};
+
+/// The keys that lead to each part of a field that is read on its own (see [`Part::units`]).
+type Units = BTreeSet<Vec<String>>;
 
 /// What must be read.
 #[derive(Debug, Clone, Default)]
 pub struct Needs {
     is_all: bool,
-    /// By kind, by the name or the id of an object, the fields that its definition has.
-    wanted: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
+    /// By kind, by the name or the id of an object, the fields that its definition has, each with the units of it.
+    wanted: BTreeMap<String, BTreeMap<String, BTreeMap<String, Units>>>,
     /// By kind, how many objects there were.
     counts: BTreeMap<String, usize>,
 }
@@ -31,14 +35,23 @@ impl Needs {
     /// Needs what definitions are compared with. A move (kind, old name, new name) says that the live
     /// object of a definition has its old name.
     #[must_use]
-    pub fn of(definitions: &Tenant, moves: &[(&str, &str, &str)]) -> Self {
+    pub fn of(registry: &Registry, definitions: &Tenant, moves: &[(&str, &str, &str)]) -> Self {
         let mut needs = Self::default();
         for object in definitions.iter() {
+            let declared = registry.get(&object.address.kind).map(|kind| &kind.fields);
+            let units = |(name, value): (&String, &Value)| {
+                let part = declared.and_then(|fields| fields.get(name)?.part.as_deref());
+                let keys = part.iter().flat_map(|part| part.units(value)).map(|(keys, _)| keys);
+                (name.clone(), keys.collect::<Units>())
+            };
             let (kind, name) = (&object.address.kind, &object.address.name);
             let old = moves.iter().filter(|(moved, _, to)| moved == kind && to == name).map(|(_, from, _)| *from);
             let of_kind = needs.wanted.entry(kind.clone()).or_default();
             for handle in old.chain([name.as_str()]).chain(object.id.as_deref()) {
-                of_kind.entry(handle.to_owned()).or_default().extend(object.value.keys().cloned());
+                let fields = of_kind.entry(handle.to_owned()).or_default();
+                for (name, units) in object.value.iter().map(units) {
+                    fields.entry(name).or_default().extend(units);
+                }
             }
         }
         needs
@@ -47,12 +60,21 @@ impl Needs {
     /// Tells whether a field of a live object is needed.
     #[must_use]
     pub fn field(&self, kind: &Kind, field: &Field, object: &Object) -> bool {
+        self.is_all || self.definitions_of(kind, object).any(|fields| fields.contains_key(&field.name))
+    }
+
+    /// Lists the keys of what is needed of a field that is read in several parts; all of them without a list.
+    #[must_use]
+    pub fn units(&self, kind: &Kind, field: &Field, object: &Object) -> Option<Vec<Vec<String>>> {
+        let units = self.definitions_of(kind, object).filter_map(|fields| fields.get(&field.name)).flatten();
+        (!self.is_all).then(|| units.collect::<BTreeSet<_>>().into_iter().cloned().collect())
+    }
+
+    /// Gives the fields of the definitions of an object.
+    fn definitions_of(&self, kind: &Kind, object: &Object) -> impl Iterator<Item = &BTreeMap<String, Units>> {
         let wanted = self.wanted.get(&kind.name);
-        let mut handles = [Some(object.address.name.as_str()), object.id.as_deref()].into_iter().flatten();
-        self.is_all
-            || handles.any(|handle| {
-                wanted.and_then(|wanted| wanted.get(handle)).is_some_and(|fields| fields.contains(&field.name))
-            })
+        let handles = [Some(object.address.name.clone()), object.id.clone()].into_iter().flatten();
+        handles.filter_map(move |handle| wanted?.get(&handle))
     }
 
     /// Takes out of an object what only an export writes down: members that the API alone sets, such

@@ -64,7 +64,7 @@ impl World {
     }
 
     fn needs(&self, desired: &Desired) -> Needs {
-        Needs::of(&desired.tenant, &self.policy.moves())
+        Needs::of(Registry::builtin(), &desired.tenant, &self.policy.moves())
     }
 
     pub(crate) async fn plan(&self, desired: &Desired) -> Planned {

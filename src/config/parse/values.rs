@@ -72,7 +72,8 @@ impl Parser<'_> {
         let expanded = expanded(node);
         let node = expanded.as_ref().unwrap_or(node);
         part.provenance.note(pointer, self.origin(&node.span));
-        let is_secret = is_secret || field.is_some_and(|field| field.secret);
+        // What others write a keyword for is kept without a value, as a secret is.
+        let is_secret = is_secret || field.is_some_and(|field| field.secret || field.marker.is_some());
         match &*node.data {
             Data::Scalar(scalar) => {
                 if scalar.is_sensitive {

@@ -99,7 +99,10 @@ pub struct ServerField {
     /// The sent elements become children of this name; only their handles are kept.
     #[serde(default)]
     pub child: Option<String>,
-    /// Of a `child` field: what a kind's `server` says, of its elements.
+    /// Of a `part` field: a kind in `children` serves what is at its endpoints.
+    #[serde(default)]
+    pub elsewhere: bool,
+    /// Of a `child` or `part` field: what a kind's `server` says, of its elements.
     #[serde(default)]
     pub elements: Option<Box<ServerKind>>,
     /// Of a `child` field: the name under which a create takes elements with the object. Under the field's own

@@ -47,6 +47,12 @@ pub struct ServerKind {
     /// How an object is replaced whole, beside its update.
     #[serde(default)]
     pub replace: Option<Endpoint>,
+    /// It is what is at the endpoint of a `part`.
+    #[serde(skip)]
+    pub is_unit: bool,
+    /// Of a `part` that is no object: the member under which its value is kept.
+    #[serde(skip)]
+    pub bare: Option<String>,
     /// How operations are answered that are answered in another way than most.
     #[serde(default)]
     pub answers: Answers,
