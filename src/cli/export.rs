@@ -17,7 +17,7 @@ use crate::files::{self, Entry, Files, Mode};
 use crate::kinds::Registry;
 use crate::plan::scope;
 use crate::tenant::needs::Needs;
-use crate::tenant::{Address, Tenant};
+use crate::tenant::{Address, Pattern, Tenant};
 use crate::text::{fits, plural};
 
 /// Arguments.
@@ -90,7 +90,8 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
         let options = Options { layout: if is_yaml { Layout::Yaml } else { Layout::Directory }, ..options };
         let written = config::written(&settings, registry, &context.secrets)?;
         let is_gone = |address: &Address| !there.contains(address) && scope::is_meant(&session.policy, address);
-        let is_asked_for = |kind: &str| session.policy.only.iter().flatten().any(|only| fits(only.kind(), kind));
+        // By this command: what the project file leaves is no wish for more kinds.
+        let is_asked_for = |kind: &str| args.choice.only.iter().any(|only| fits(Pattern::new(only).kind(), kind));
         let takes = Takes { markers_first: args.keep_markers, all_fields: args.all_fields };
         let wish = Wish { takes, is_gone: &is_gone, is_asked_for: &is_asked_for };
         let merged = merged(registry, &tenant, &written, &options, wish)?;
