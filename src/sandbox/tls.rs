@@ -63,6 +63,8 @@ fn certificates(domain: &str) -> Result<Made, rcgen::Error> {
     }
     let mut leaf = rcgen::CertificateParams::new(names)?;
     leaf.distinguished_name.push(rcgen::DnType::CommonName, "tenantctl sandbox");
+    // Of several sandboxes' authorities, which have one name, clients find the right one by it.
+    leaf.use_authority_key_identifier_extension = true;
     leaf.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
     let key = rcgen::KeyPair::generate()?;
     let issuer = rcgen::Issuer::new(authority, authority_key);
