@@ -18,8 +18,8 @@ pub struct Args {
     /// file's name]; may be repeated
     #[arg(short, long, value_name = "[ENV=]FILE", required = true)]
     config: Vec<String>,
-    /// The definitions: tenant.yaml
-    #[arg(short, long, value_name = "FILE")]
+    /// The definitions: tenant.yaml, or a folder in the directory layout
+    #[arg(short, long, value_name = "PATH")]
     input: PathBuf,
     /// The project file to write, in the definitions' folder or one above it
     #[arg(long, value_name = "FILE", default_value = "tenantctl.yaml")]
@@ -113,5 +113,6 @@ fn below(root: &Files, path: &Path) -> Result<String, Error> {
         Error::new(format!("`{}` is not below the project file's folder", path.display()))
             .hint("write the project file there, with `--out DIR/tenantctl.yaml`")
     })?;
-    Ok(inside.to_string_lossy().replace('\\', "/"))
+    let inside = inside.to_string_lossy().replace('\\', "/");
+    Ok(if inside.is_empty() { ".".to_owned() } else { inside })
 }

@@ -109,7 +109,10 @@ impl Migrated {
         }
         let undefined = part.names.iter().filter(|name| !values(part).any(|(known, _)| known == name.as_str()));
         for name in undefined.filter(|name| *name != ENV) {
-            self.variables.insert(name.clone(), format!("the keyword `{name}`, which has no mapping everywhere"));
+            let lacks = |other: &&Part| other.names.contains(name) && !values(other).any(|(known, _)| known == name);
+            let without: Vec<&str> = parts.iter().filter(lacks).map(|other| other.name.as_str()).collect();
+            let what = format!("the keyword `{name}`, which has no mapping in {}", without.join(", "));
+            self.variables.insert(name.clone(), what);
             keywords.push((name.clone(), json!({ "env": name })));
         }
         keywords

@@ -256,8 +256,8 @@ impl Project {
     fn pick(&self, wanted: Option<&str>) -> Result<(&str, &EnvironmentPart), Error> {
         let known = self.environments();
         if self.given.is_some() && wanted.is_some_and(|name| !known.contains(&name)) {
-            return Err(Error::new("`-e` names an environment of a project file, and here is none")
-                .hint("leave it out: with `-c` and `-i` there is one tenant"));
+            return Err(Error::new("`-e` names an environment of a project file, and with `-c` or `-i` none is read")
+                .hint("leave out `-e`, or `-c` and `-i`"));
         }
         let named = |name: &str| self.file.environments.iter().find(|(known, _)| known.value == name);
         let found = match (wanted, self.file.environments.as_slice()) {
