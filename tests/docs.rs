@@ -135,14 +135,52 @@ fn page_now(page: &str) -> String {
     blocks.join("```")
 }
 
-#[test]
-fn the_examples_of_omitted_empty_and_null_print_what_stands_there() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/omitted-empty-null.md");
+fn prints_what_stands_there(page: &str, now: impl Fn(&str) -> String) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
     let page = fs::read_to_string(&path).unwrap();
-    let now = page_now(&page);
+    let now = now(&page);
     if now != page && std::env::var_os("BLESS").is_some() {
         fs::write(&path, &now).unwrap();
         return;
     }
     assert_eq!(now, page, "`just bless` writes what is printed now");
+}
+
+#[test]
+fn the_examples_of_omitted_empty_and_null_print_what_stands_there() {
+    prints_what_stands_there("docs/omitted-empty-null.md", page_now);
+}
+
+/// Runs a walk-through: blocks with a path behind their language are files, and the commands of all
+/// `console` blocks run one after the other beside them. Gives the page as it would be now.
+fn walk_now(page: &str) -> String {
+    let (mut files, mut commands) = (String::new(), String::new());
+    for block in page.split("```").skip(1).step_by(2) {
+        let (head, text) = block.split_once('\n').unwrap_or((block, ""));
+        match head.split_once(' ') {
+            Some((_, path)) => files.extend(["--- ", path, "\n", text]),
+            None if head == "console" => commands += text,
+            None => {}
+        }
+    }
+    // A terminal shows both streams alike.
+    let printed = now(&parse(&format!("{files}{commands}"))).replace("------- stderr\n", "");
+    let mut printed = printed.strip_prefix(&files).unwrap().split_inclusive('\n').peekable();
+    let mut blocks: Vec<String> = page.split("```").map(str::to_owned).collect();
+    for block in blocks.iter_mut().skip(1).step_by(2).filter(|block| block.starts_with("console\n")) {
+        let commands = block.lines().filter(|line| line.starts_with("$ ")).count();
+        block.truncate("console\n".len());
+        for _ in 0..commands {
+            block.extend(printed.next());
+            while let Some(line) = printed.next_if(|line| !line.starts_with("$ ")) {
+                block.push_str(line);
+            }
+        }
+    }
+    blocks.join("```")
+}
+
+#[test]
+fn the_switch_from_the_deploy_cli_prints_what_stands_there() {
+    prints_what_stands_there("docs/from-deploy-cli.md", walk_now);
 }
