@@ -1,6 +1,7 @@
 //! What is exported says the same as the tenant: planned against it, nothing changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 use tenantctl::config;
@@ -12,7 +13,7 @@ use tenantctl::secret::Secrets;
 use tenantctl::tenant::needs::Needs;
 use tenantctl::tenant::{Address, Desired, Object};
 
-use crate::support::project::{load, project, settings, write};
+use crate::support::project::{load, project, project_with_secrets, settings, write};
 use crate::support::random::{Kinds, TEXTS};
 use crate::support::samples::with_all_fields;
 use crate::support::{World, definitions};
@@ -108,6 +109,53 @@ async fn an_export_with_every_field_of_every_kind_asks_for_nothing() {
         let is_pinned = kind.id.as_ref().and_then(|id| kind.fields.get(id)).is_some_and(|id| id.read_only);
         assert!(pinned.tenant.objects(&kind.name).iter().all(|object| object.id.is_some() == is_pinned));
     }
+}
+
+/// Makes an empty tenant of what was exported, and gives its export.
+async fn made_elsewhere(exported: &Exported, layout: Layout) -> Exported {
+    let folder = project_with_secrets(exported);
+    let world = World::new().await;
+    let desired = load(folder.path());
+    let planned = world.plan(&desired).await;
+    assert!(planned.plan.held.is_empty(), "{:#?}", planned.plan.held);
+    world.carry_out(&planned, &desired, &world.policy).await;
+    world.export(false, layout).await
+}
+
+#[tokio::test]
+async fn an_empty_tenant_made_of_an_export_has_the_same_export() {
+    let mut differ = Vec::new();
+    for kind in Registry::builtin() {
+        let world = World::new().await;
+        world.converge(&definitions(&with_all_fields(kind)), &world.policy).await;
+        for layout in [Layout::Yaml, Layout::Directory] {
+            let exported = world.export(false, layout).await;
+            let again = made_elsewhere(&exported, layout).await;
+            differ.extend(differences(&exported, &again).into_iter().map(|line| format!("{}: {line}", kind.name)));
+        }
+    }
+    assert!(differ.is_empty(), "{}", differ.join("\n"));
+}
+
+/// Lists what differs between two exports, byte by byte: files, and folders of no files.
+fn differences(one: &Exported, other: &Exported) -> Vec<String> {
+    let texts = |exported: &Exported| -> BTreeMap<PathBuf, String> {
+        let folders = exported.folders.iter().map(|path| (path.clone(), String::new()));
+        exported.files.iter().map(|file| (file.path.clone(), file.text.clone())).chain(folders).collect()
+    };
+    let (one, other) = (texts(one), texts(other));
+    let paths: BTreeSet<&PathBuf> = one.keys().chain(other.keys()).collect();
+    let differs = |path: &&PathBuf| one.get(*path) != other.get(*path);
+    let shown = |path: &PathBuf| {
+        let text = |texts: &BTreeMap<PathBuf, String>| texts.get(path).cloned().unwrap_or_else(|| "no file".to_owned());
+        format!("{}\n{}", path.display(), changed(&text(&one), &text(&other)))
+    };
+    paths.into_iter().filter(differs).map(shown).collect()
+}
+
+/// Shows the lines that differ, and one around them.
+fn changed(one: &str, other: &str) -> String {
+    similar::TextDiff::from_lines(one, other).unified_diff().context_radius(1).to_string()
 }
 
 #[tokio::test]

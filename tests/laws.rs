@@ -43,7 +43,7 @@ fn without_secrets(fields: &Fields, value: &Map<String, Value>) -> Option<Map<St
     let mut lost = false;
     for (name, value) in value {
         let field = fields.get(name).expect("random tenants have declared fields only");
-        if field.belongs_to.is_some() || field.read_only {
+        if field.belongs_to.is_some() || field.read_only || field.implied && canon::is_nothing(field, value, 2) {
             continue;
         }
         let is_secret = field.secret || field.items.as_ref().is_some_and(|items| items.secret);

@@ -1,14 +1,16 @@
 //! What of an object belongs into a file: one walk along its declared fields.
 //!
-//! Left out are fields that the API sets, secrets (some have a keyword in their place), fields of another kind (`belongs_to`), nulls, and
-//! what the declaration does not know: that may be a secret of tomorrow's API. An object that held
-//! nothing but secrets, or lost a member that it must have, is left out too: it can't be read back.
+//! Left out are fields that the API sets, secrets (some have a keyword in their place), fields of another kind
+//! (`belongs_to`), nulls, defaults that answers have or not (`implied`), and what the declaration does not know: that may
+//! be a secret of tomorrow's API. An object that held nothing but secrets, or lost a member that it must have, is left
+//! out too: it can't be read back.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Number, Value};
 
 use crate::kinds::kind::{Companion, Convert, Field, Fields, Type};
+use crate::tenant::canon;
 use crate::text::escape;
 
 /// The members that come first in an object (deploy-cli-format.md section 7); the rest stand in
@@ -68,6 +70,10 @@ impl Keeper<'_> {
                 _ if field.secret => None,
                 _ => self.value(field, found, &format!("{at}/{}", escape(&field.name))),
             };
+            // As a member of an object, where an empty one can say something.
+            if field.implied && member.as_ref().is_some_and(|member| canon::is_nothing(field, member, 2)) {
+                continue;
+            }
             if let Some(member) = member {
                 kept.push((field.name.clone(), member));
             } else {

@@ -87,6 +87,9 @@ pub struct Field {
     /// What the API takes it to be when it is not sent.
     #[serde(default)]
     pub default: Option<Value>,
+    /// Answers have it or not, by how the object was made: an export leaves it out where it says nothing.
+    #[serde(default)]
+    pub implied: bool,
     /// A create sends its default where a definition leaves it out.
     #[serde(default)]
     pub filled: bool,

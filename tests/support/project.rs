@@ -1,5 +1,6 @@
 //! A project folder for one test.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use tenantctl::config::settings::{Project, Settings};
@@ -29,6 +30,26 @@ pub(crate) fn project(exported: &Exported) -> tempfile::TempDir {
     for path in &exported.folders {
         std::fs::create_dir_all(folder.path().join(path)).unwrap();
     }
+    folder
+}
+
+/// Writes files into a folder that is a project, and gives each keyword in the place of a secret a value.
+pub(crate) fn project_with_secrets(exported: &Exported) -> tempfile::TempDir {
+    let folder = project(exported);
+    let texts: Vec<&str> = exported.files.iter().map(|file| file.text.as_str()).collect();
+    let texts = texts.join("\n");
+    let is_keyword = |text: &&str| {
+        !text.is_empty() && text.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'_')
+    };
+    let keywords: BTreeSet<&str> = texts.split("##").filter(is_keyword).collect();
+    let values: Vec<String> = keywords.iter().map(|keyword| format!("{keyword}: a-secret, ")).collect();
+    let path = folder.path().join("tenantctl.yaml");
+    let settings = std::fs::read_to_string(&path).unwrap();
+    write(
+        folder.path(),
+        "tenantctl.yaml",
+        &settings.replace("keywords: {", &format!("keywords: {{ {}", values.concat())),
+    );
     folder
 }
 
