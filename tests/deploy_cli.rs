@@ -1,6 +1,9 @@
 //! The Deploy CLI's configuration: each key, which source wins, and that a project file made of it
 //! settles the same.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use serde_json::{Value, json};
 use tenantctl::api::auth::Credentials;
 use tenantctl::config;
@@ -11,7 +14,7 @@ use tenantctl::config::variables::Variables;
 use tenantctl::error::Error;
 use tenantctl::kinds::Registry;
 use tenantctl::secret::Secrets;
-use tenantctl::tenant::Address;
+use tenantctl::tenant::{Address, Object, canon};
 
 const DEFINITIONS: &str = "clients: [{ name: A, description: \"##WHERE##\" }]\n";
 
@@ -113,6 +116,56 @@ fn each_way_to_sign_in_is_read() {
     assert!(error.causes[0].contains("AUTH0_CLIENT_ID (set), AUTH0_CLIENT_SECRET (not set)"), "{error}");
 }
 
+/// Reads what `.ci/peer` has the Deploy CLI import: objects in canonical form, by address, and warnings.
+fn read_as_peer(input: &str) -> (BTreeMap<String, Value>, Vec<String>) {
+    let input = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peer").join(input);
+    let named = Named { config: None, input: Some(&input), has_environment: true };
+    let pem = include_str!("support/public_key.pem");
+    let variables = [
+        ("AUTH0_DOMAIN", "file.auth0.com"),
+        ("PEER_CLIENT_ID", "an-id"),
+        ("PEER_PEM", pem),
+        ("PEER_TEAM", "orders"),
+        ("CONNECTIONS_GOOGLE_OAUTH2_SECRET", "one"),
+        ("CONNECTIONS_OIDC_SECRET", "another"),
+        ("LOGSTREAMS_HTTP_SECRET", "a-third"),
+    ];
+    let secrets = Secrets::default();
+    let project = Project::given(named, Variables::from(variables), &secrets).unwrap();
+    let settings = project.settings(None, Registry::builtin()).unwrap();
+    let loaded = config::load(&settings, Registry::builtin(), &secrets)
+        .unwrap_or_else(|error| panic!("{error}: {:?}", error.problems));
+    let object = |object: &Object| {
+        let kind = Registry::builtin().get(&object.address.kind).unwrap();
+        (object.address.to_string(), Value::Object(canon::desired(kind, &object.value)))
+    };
+    let warnings = loaded.warnings.sorted().iter().map(|warning| warning.message.clone()).collect();
+    (loaded.desired.tenant.iter().map(object).collect(), warnings)
+}
+
+#[test]
+fn the_shapes_of_the_deploy_clis_files_say_the_same_in_both_layouts() {
+    let (one_file, warnings) = read_as_peer("tenant.yaml");
+    assert_eq!(warnings, Vec::<String>::new());
+    assert_eq!(read_as_peer("folders"), (one_file.clone(), warnings));
+    let has = |kind: &str| one_file.keys().any(|address| address.split('/').next() == Some(kind));
+    let missing: Vec<&str> = Registry::builtin().names().into_iter().filter(|kind| !has(kind)).collect();
+    assert!(missing.is_empty(), "no shape of {missing:?}");
+}
+
+#[test]
+fn a_default_grant_is_read_as_the_deploy_cli_exports_it() {
+    let case = Case::new(&json!({ "AUTH0_DOMAIN": "file.auth0.com" }));
+    let grant =
+        "clientGrants: [{ client_id: undefined_clientId, default_for: third_party_clients, audience: https://a }]";
+    std::fs::write(case.folder.path().join("tenant.yaml"), grant).unwrap();
+    let loaded = config::load(&case.settings([], true), Registry::builtin(), &case.secrets).unwrap();
+    let grant = &loaded.desired.tenant.objects("clientGrants")[0];
+    assert_eq!(grant.address.to_string(), "clientGrants/default_for third_party_clients -> https://a");
+    assert!(!grant.value.contains_key("client_id"));
+    assert_eq!(loaded.warnings.sorted().len(), 1);
+}
+
 #[test]
 fn each_key_does_what_it_does_in_the_deploy_cli() {
     let held = |settings: &Settings, address: &str| {
@@ -123,6 +176,7 @@ fn each_key_does_what_it_does_in_the_deploy_cli() {
     let cases = [
         (json!({ "AUTH0_EXCLUDED": ["clients"] }), "clients/A", "clientGrants/A -> b"),
         (json!({ "AUTH0_INCLUDED_ONLY": ["clientGrants"] }), "clients/A", "clientGrants/A -> b"),
+        (json!({ "AUTH0_INCLUDED_ONLY": ["clients", "clientAuthCredentials"] }), "roles/a", "clients/A"),
         (json!({ "AUTH0_EXCLUDED_CLIENTS": ["A*"] }), "clients/A*", "clients/AB"),
         (json!({ "AUTH0_EXCLUDED_CONNECTIONS": ["a"] }), "connections/a", "databases/a"),
         (json!({ "AUTH0_EXCLUDED_DATABASES": ["a"] }), "databases/a", "connections/a"),

@@ -61,5 +61,7 @@ mod tests {
             assert!(deploy_cli_kinds().any(|kind| kind == name) && !is_other_kind(name, registry), "{name}");
         }
         assert!(is_other_kind("hooks", registry) && !is_other_kind("hook", registry));
+        // It has no key in files; lists of kinds have it.
+        assert!(is_other_kind("clientAuthCredentials", registry));
     }
 }

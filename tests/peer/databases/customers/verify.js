@@ -1,0 +1,3 @@
+function verify(email, callback) {
+  return callback(null);
+}

@@ -1,0 +1,3 @@
+function remove(id, callback) {
+  return callback(null);
+}
