@@ -219,6 +219,12 @@ impl Field {
         self.handle_as.as_deref().unwrap_or(&self.name)
     }
 
+    /// Tells whether it is a map whose values are objects with declared members.
+    #[must_use]
+    pub fn is_map_of_objects(&self) -> bool {
+        self.holds == Type::Map && self.items.as_ref().is_some_and(|items| !items.fields.is_empty())
+    }
+
     /// Gives the declaration of a member: that of any, in a map.
     #[must_use]
     pub fn member(&self, name: &str) -> Option<&Self> {

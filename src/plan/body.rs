@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::diff::{on_wire, without_nulls};
 use super::displaced::{Displaced, displaced};
-use super::sets::{Along, merged_set};
+use super::sets::{Along, merged_map, merged_set};
 use super::{Change, Op};
 use crate::error::Problem;
 use crate::kinds::kind::{Field, Kind, Type};
@@ -88,6 +88,9 @@ impl Sender<'_> {
             (Value::Object(wanted), Some(Value::Object(live))) if field.merge => self.changed(field, at, wanted, live),
             (Value::Object(wanted), Some(Value::Object(live))) if !field.fields.is_empty() => {
                 self.whole(field, at, wanted, live)
+            }
+            (Value::Object(wanted), Some(Value::Object(live))) if field.is_map_of_objects() => {
+                Ok(Value::Object(merged_map(field, wanted, live, self.along)))
             }
             (Value::Array(wanted), Some(Value::Array(live))) if field.holds == Type::Set => {
                 self.set(field, at, wanted, live)

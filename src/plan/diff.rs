@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::displaced::displaced;
 use super::secrets::{holds_hidden, holds_secret, is_shown_equal, masked, masked_item};
-use super::sets::{Along, declared, merged_set, set_edit};
+use super::sets::{Along, declared, maps_agree, merged_map, merged_set, set_edit};
 use super::{Edit, Op, SecretState, SetEdit, Source};
 use crate::kinds::kind::{Field, Kind, Type, at};
 use crate::tenant::{Object, canon};
@@ -204,6 +204,14 @@ impl Walk<'_> {
     }
 
     fn object(&mut self, field: &Field, desired: &Map<String, Value>, live: &Map<String, Value>, at: &Place) {
+        if field.is_map_of_objects() && !field.merge {
+            if !maps_agree(field, desired, live) {
+                let after = Value::Object(merged_map(field, desired, live, Along::Declared));
+                let before = masked(field, &Value::Object(live.clone()));
+                self.push(Op::Replace, at, Some(before), Some(masked(field, &after)), None);
+            }
+            return;
+        }
         if field.holds == Type::Map && !field.merge || field.holds == Type::Object && field.fields.is_empty() {
             self.whole_of(field, &Value::Object(desired.clone()), Some(&Value::Object(live.clone())), at);
             return;

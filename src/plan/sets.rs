@@ -3,10 +3,10 @@
 //! A part of `diff` and of `body`: elements are told apart by their keys, and what a definition does not
 //! say about one stays as it is.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::SetEdit;
-use super::diff::NESTED;
+use super::diff::{NESTED, without_nulls};
 use crate::kinds::kind::Field;
 use crate::tenant::canon;
 
@@ -44,6 +44,30 @@ pub(super) fn merged_set(field: &Field, desired: &[Value], live: &[Value], along
         .collect();
     canon::sort(field, &mut items);
     items
+}
+
+/// Tells whether two maps have the same keys, and the live one agrees with all that the definition says about them.
+pub(super) fn maps_agree(field: &Field, desired: &Map<String, Value>, live: &Map<String, Value>) -> bool {
+    let item = field.items.as_deref();
+    let mut wanted = desired.iter().filter(|(_, value)| !value.is_null());
+    wanted.clone().count() == live.len()
+        && wanted.all(|(name, wanted)| live.get(name).is_some_and(|live| says_the_same(item, wanted, live)))
+}
+
+/// Gives what a map of objects has afterwards: the keys of the definition, with what it does not say about
+/// them as it is now.
+pub(super) fn merged_map(
+    field: &Field,
+    desired: &Map<String, Value>,
+    live: &Map<String, Value>,
+    along: Along,
+) -> Map<String, Value> {
+    let item = field.items.as_deref();
+    let value = |(name, wanted): (&String, &Value)| {
+        let value = live.get(name).map_or_else(|| wanted.clone(), |live| joined(item, wanted, live, along));
+        (name.clone(), without_nulls(&value))
+    };
+    desired.iter().filter(|(_, value)| !value.is_null()).map(value).collect()
 }
 
 /// What of a live value is sent along, where an update replaces what holds it.

@@ -35,7 +35,7 @@ pub fn problem(kind: &Kind, body: &Map<String, Value>, write: Write) -> Option<S
     if matches!(write, Write::Create) {
         let missing = kind.fields.iter().find(|field| field.required && !body.contains_key(&field.name));
         if let Some(field) = missing {
-            return Some(format!("Payload validation error: 'Missing required property: {}'.", field.name));
+            return Some(format!("Payload validation error: 'Missing required property: {}'.", field.wire_name()));
         }
     }
     body.iter().find_map(|(name, value)| {

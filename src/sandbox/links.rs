@@ -18,7 +18,7 @@ impl Store {
     /// Finds what a member refers to: an object, or an element of the set of one.
     fn meant(&self, fields: &Fields, field: &Field, object: &Object) -> Option<&Object> {
         let reference = field.reference.as_ref()?;
-        let value = object.get(field.wire_name())?;
+        let value = object.get(field.wire_name()).or_else(|| object.get(&field.name))?;
         if let [set, member] = reference.path.as_slice() {
             let sibling = fields.find(reference.via.as_deref()?)?;
             let elements = self.meant(fields, sibling, object)?.get(set)?.as_array()?;

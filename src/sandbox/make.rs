@@ -33,6 +33,18 @@ pub fn of_template(template: &Value, object: &Map<String, Value>, moment: &mut M
     }
 }
 
+/// Tells whether a text has the form in which a template makes handles: its own letters, and as many
+/// characters as are drawn.
+#[must_use]
+pub fn has_form(template: &str, text: &str) -> bool {
+    let Some((before, rest)) = template.split_once('{') else { return template == text };
+    let Some((part, after)) = rest.split_once('}') else { return template == text };
+    let length = part.split_once(':').and_then(|(_, length)| length.parse().ok());
+    let (Some(text), Some(length)) = (text.strip_prefix(before), length) else { return false };
+    text.split_at_checked(length)
+        .is_some_and(|(drawn, rest)| drawn.bytes().all(|byte| byte.is_ascii_alphanumeric()) && has_form(after, rest))
+}
+
 /// Puts the values of fields into a shape; a member of it whose field is missing is left out.
 #[must_use]
 pub fn shaped(shape: &Value, object: &Map<String, Value>) -> Option<Value> {
@@ -133,6 +145,15 @@ mod tests {
             ("open {brace", "open {brace"),
         ] {
             assert_eq!(text_of(template, &object, &mut moment), expected);
+        }
+    }
+
+    #[test]
+    fn a_handle_has_the_form_that_its_template_makes() {
+        for (text, fits) in
+            [("acl_a1B2", true), ("acl_a1B", false), ("acl_a1B2c", false), ("a1B2", false), ("acl_a-B2", false)]
+        {
+            assert_eq!(super::has_form("acl_{alnum:4}", text), fits, "{text}");
         }
     }
 }

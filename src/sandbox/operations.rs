@@ -15,22 +15,23 @@ use super::router::{Operation, Route};
 use super::store::{Object, Row, Store, name_of, place};
 use super::{list, parts, view};
 use crate::kinds::kind::{Condition, Kind, List, Method};
-use crate::kinds::server::{Answer, Reply};
+use crate::kinds::server::{Answer, Refusal, Reply};
 
 /// Carries a routed request out.
 pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut Moment) -> Response {
     let mut variables = route.variables.clone();
     let line = || route.above.into_iter().chain(route.parent);
-    if let Some(refusal) = line().chain([route.kind]).zip(&variables).find_map(|(kind, name)| unknown_name(kind, name))
-    {
+    let refused = |(kind, name): (&Kind, &String)| unknown_name(kind, name).or_else(|| malformed(kind, name));
+    if let Some(refusal) = line().chain([route.kind]).zip(&variables).find_map(refused) {
         return refusal;
     }
     let (mut collection, mut above): (Option<String>, Option<String>) = (None, None);
     for kind in line() {
         let name = collection.map_or_else(|| name_of(kind, None), |above| format!("{above}/{}", kind.name));
         if !kind.singleton && !variables.is_empty() {
-            let Some(number) = store.find(&name, kind, above.as_deref(), &variables.remove(0)) else {
-                return Response::declared(404, &kind.server.missing);
+            let handle = variables.remove(0);
+            let Some(number) = store.find(&name, kind, above.as_deref(), &handle) else {
+                return missing(kind, &handle);
             };
             above = Some(place(above.as_deref(), &store.handle_at(&name, kind, number)));
         }
@@ -95,6 +96,23 @@ fn unknown_name(kind: &Kind, name: &str) -> Option<Response> {
     Some(Response::refused(400, "Bad Request", Some("invalid_uri"), &message))
 }
 
+/// Refuses a handle that no object has.
+fn missing(kind: &Kind, handle: &str) -> Response {
+    Response::declared(404, &with_handle(&kind.server.missing, handle))
+}
+
+/// Refuses a handle that has not the form of those that the API makes, where it looks at that first.
+fn malformed(kind: &Kind, handle: &str) -> Option<Response> {
+    let refusal = kind.server.malformed.as_ref()?;
+    let mut forms =
+        kind.fields.get(kind.id.as_deref()?)?.server.fills.iter().filter_map(|fill| fill.make.as_ref()?.as_str());
+    (!forms.any(|form| make::has_form(form, handle))).then(|| Response::declared(400, &with_handle(refusal, handle)))
+}
+
+fn with_handle(refusal: &Refusal, handle: &str) -> Refusal {
+    Refusal { message: refusal.message.replace("{id}", handle), ..refusal.clone() }
+}
+
 /// What an operation is about.
 pub(super) struct Work<'r> {
     pub(super) kind: &'r Kind,
@@ -118,7 +136,7 @@ impl Store {
             Some(handle) => self.find(&work.collection, work.kind, work.above.as_deref(), handle),
             None => self.rows_of(&work.collection).find(|row| row.parent == work.above).map(|row| row.number),
         };
-        found.ok_or_else(|| Response::declared(404, &work.kind.server.missing))
+        found.ok_or_else(|| missing(work.kind, handle.unwrap_or_default()))
     }
 
     /// Shows an object as an answer has it.

@@ -63,7 +63,7 @@ pub fn shown(store: &Store, kind: &Kind, object: &Map<String, Value>, answer: An
             }
         }
         if !server.mirror.as_ref().is_some_and(|mirror| mirror.alone) {
-            view.insert(field.name.clone(), value);
+            view.insert(field.wire_name().to_owned(), value);
         }
     }
     Value::Object(view)

@@ -24,6 +24,11 @@ pub(super) fn on_the_wire(kind: &Kind, sent: &mut Object) {
         {
             sent.entry(field.name.clone()).or_insert(value);
         }
+        if let Some(handle) = field.handle_as.as_ref().filter(|handle| **handle != field.name)
+            && let Some(value) = sent.shift_remove(handle)
+        {
+            sent.entry(field.name.clone()).or_insert(value);
+        }
         if let Some(convert) = &field.convert
             && let Some(value) = sent.get(&convert.wire).and_then(Value::as_f64)
         {

@@ -67,9 +67,12 @@ pub struct ServerKind {
     /// Pages leave out their number and the total where they are 0.
     #[serde(default)]
     pub hides_zeros: bool,
-    /// What is answered for an unknown handle, with status 404.
+    /// What is answered for an unknown handle (`{id}` in the message), with status 404.
     #[serde(default)]
     pub missing: Refusal,
+    /// What is answered for a handle that has not the form of those that the API makes, with status 400.
+    #[serde(default)]
+    pub malformed: Option<Refusal>,
     /// Objects that are not taken, by a create or an update.
     #[serde(default)]
     pub refused: Vec<Refused>,
