@@ -685,6 +685,24 @@ fn what_is_undone_by_every_write_is_made_again_after_it() {
 }
 
 #[test]
+fn a_map_of_objects_is_replaced_whole_with_what_is_not_said_of_its_values() {
+    let attribute =
+        |label: &str| json!({"label": label, "description": "d", "profile_required": true, "auth0_mapping": "m"});
+    let mut known = attribute("Email");
+    known["scim_mapping"] = json!("emails");
+    let live = json!({ "userAttributeProfiles": [
+        {"id": "uap_1", "name": "staff", "user_attributes": {"email": known, "gone": attribute("Gone")}}] });
+    let desired = |email: Value| json!({ "userAttributeProfiles": [{"name": "staff", "user_attributes": email}] });
+    let equal = desired(json!({ "email": attribute("Email"), "gone": {"label": "Gone"} }));
+    assert!(planned(&equal, &live).plan.is_empty());
+    let made = planned(&desired(json!({ "email": {"label": "Mail"} })), &live);
+    assert_eq!(lines(&made.plan), ["Update userAttributeProfiles/staff ~/user_attributes"]);
+    let mut sent = attribute("Mail");
+    sent["scim_mapping"] = json!("emails");
+    assert_eq!(bodies(&made)[0].2, json!({ "user_attributes": {"email": sent} }));
+}
+
+#[test]
 fn what_an_update_would_lose_is_sent_along() {
     let live = json!({ "logStreams": [{"id": "l1", "name": "sink", "type": "http", "pii_config": {"log_fields": ["first_name"]},
         "sink": {"httpEndpoint": "https://a.example", "httpAuthorization": "secret text", "httpContentFormat": "JSONLINES"}}] });

@@ -122,6 +122,10 @@ fn named(kind: &Kind, start: &Map<String, Value>, name: &str, number: usize) -> 
         };
         object.extend(value.map(|value| (field.name.clone(), value)));
     }
+    if kind.name == "eventStreams" {
+        // What a destination must have depends on its type.
+        object.extend(beside(kind, &Vec::new()));
+    }
     object
 }
 
@@ -240,6 +244,32 @@ pub(crate) fn beside(kind: &Kind, path: &Path) -> Map<String, Value> {
         ("clients", "/third_party_security_mode") => json!({"is_first_party": false}),
         ("databases", at) if at.starts_with("/options/attributes") => {
             json!({"options": {"attributes": {"email": {"identifier": {"active": true}}}}})
+        }
+        ("networkACLs", "/rule/action/redirect") => {
+            json!({"rule": {"action": {"redirect_uri": "https://value0.example/path"}, "scope": "tenant"}})
+        }
+        ("eventStreams", at) if at.contains("/aws_") => json!({"destination": {
+            "type": "eventbridge",
+            "configuration": {"aws_account_id": "123456789012", "aws_region": "eu-west-1"},
+        }}),
+        ("eventStreams", "/destination/configuration/action_id") => {
+            json!({"destination": {"type": "action", "configuration": {}}})
+        }
+        ("eventStreams", _) => json!({"destination": {
+            "type": "webhook",
+            "configuration": {"webhook_endpoint": "https://value0.example/path", "webhook_authorization": {
+                "method": "basic",
+                "username": "sample",
+                "password": "a-password",
+                "token": "a-token",
+                "header_value": "a-value",
+            }},
+        }}),
+        ("rateLimitPolicies", "/configuration/redirect_uri") => {
+            json!({"configuration": {"action": "redirect", "limit": 10}})
+        }
+        ("rateLimitPolicies", "/configuration/action" | "/configuration/limit") => {
+            json!({"configuration": {"action": "block", "limit": 10}})
         }
         _ => json!({}),
     };
