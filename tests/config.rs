@@ -191,7 +191,7 @@ clients:
   - name: S
     app_type: resource_server
     oidc_logout: {}
-hooks: []
+pages: []
 ",
     );
     let loaded = case.load().unwrap();
@@ -202,7 +202,7 @@ hooks: []
     let warnings = shown(loaded.warnings.clone().sorted());
     let has = |text: &str| warnings.iter().any(|warning| warning.contains(text));
     assert!(has("clients/S: `oidc_logout` is left out: the API does not take it"), "{warnings:#?}");
-    assert!(has("tenant.yaml:10:1 `hooks` is not managed by this version"), "{warnings:#?}");
+    assert!(has("tenant.yaml:10:1 `pages` is not managed by this version"), "{warnings:#?}");
     assert!(has("nobody uses the keyword `PORT` in environment `dev`"), "{warnings:#?}");
 }
 

@@ -211,7 +211,7 @@ fn everything_that_is_wrong_is_told_with_its_file_and_place() {
         ("clients/g.json", r#"{ "name": "e" }"#),
         ("actions/a.json", "{ \"name\": \"a\",\n  \"code\": \"./actions/b/code.js\" }"),
         ("custom-domains/custom-domains.json", "{}"),
-        ("hooks/", ""),
+        ("pages/", ""),
         ("role/", ""),
         ("grants", ""),
     ]);
@@ -228,7 +228,7 @@ fn everything_that_is_wrong_is_told_with_its_file_and_place() {
             "config/clients/g.json:1:1 clients/e stands twice in the definitions",
             "config/custom-domains/custom-domains.json:1:1 `customDomains` must be a list, not a map",
             "tenantctl.yaml:2:14 `grants` is a file, where the directory layout has a folder",
-            "tenantctl.yaml:2:14 `hooks` is not managed by this version: it is left alone",
+            "tenantctl.yaml:2:14 `pages` is not managed by this version: it is left alone",
             "tenantctl.yaml:2:14 the folder `role` is ignored: it is of no kind",
         ]
     );

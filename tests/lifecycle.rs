@@ -143,7 +143,8 @@ async fn every_field_of_every_kind_changes_alone() {
         for shape in shapes {
             seen += shape.await.unwrap();
         }
-        assert!(seen > 0, "{} has fields that change", kind.name);
+        let has_leaves = self::shapes(kind).iter().any(|shape| !shape.leaves().is_empty());
+        assert_eq!(seen > 0, has_leaves, "{} has fields that change", kind.name);
     })
     .await;
 }

@@ -41,9 +41,11 @@ def properties(schema, defs, path, seen):
 def listing(file, parts):
     defs = json.loads(file.read_text())["$defs"]
     seen = set()
-    is_own = lambda body: all(body != other for _, other in parts)
-    for body in filter(is_own, ("create", "update")):
-        properties(defs.get(body, {}), defs, "", seen)
+    is_own = lambda body: body in defs and all(body != other for _, other in parts)
+    bodies = list(filter(is_own, ("create", "update")))
+    # A kind without them has its bodies under the names of its operations.
+    for body in bodies or [name for name in defs if name.endswith("_request") and not parts]:
+        properties(defs[body], defs, "", seen)
     for field, body in parts:
         seen.add("/" + field)
         properties(defs[body], defs, "/" + field, seen)

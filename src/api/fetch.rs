@@ -96,7 +96,7 @@ impl Client {
 
     /// Reads all objects of a kind, without what stands at endpoints of its own.
     async fn read_kind(&self, kind: &Kind, needs: &Needs, after: usize) -> Result<Vec<Map<String, Value>>, Failure> {
-        if let Some(keys) = &kind.keys {
+        if let (Some(keys), None) = (&kind.keys, &kind.list) {
             return self.read_names(kind, keys, needs, after).await;
         }
         match (&kind.list, &kind.get) {
@@ -151,9 +151,11 @@ impl Client {
     ) -> Result<Option<Map<String, Value>>, Failure> {
         let mut value = match &kind.get {
             None => Map::new(),
-            Some(get) => match self.read_one(get, Some(name), after).await {
+            Some(get) => match self.read_value(get, Some(name), after).await {
                 Err(failure) if failure.status == Some(404) => return Ok(None),
-                read => read?,
+                // It is there, and nothing of it is set.
+                Ok(Value::Null) if kind.is_fixed() => Map::new(),
+                read => object_in(get, Some(name), read?)?,
             },
         };
         value.entry(keys.field.clone()).or_insert_with(|| Value::from(name));
@@ -172,12 +174,15 @@ impl Client {
         after: usize,
     ) -> Result<Object, Failure> {
         let missing = || Failure::new(&format!("GET {}", kind.name), Cause::NotDone, "it can't be read one by one");
-        let value = match (&kind.keys, &kind.get, id) {
+        let mut value = match (&kind.keys, &kind.get, id) {
             (Some(keys), None, Some(name)) => self.read_named(kind, keys, name, after).await?.ok_or_else(missing)?,
             (_, Some(get), id) => self.read_one(get, id, after).await?,
             _ if kind.singleton => Map::new(),
             _ => return Err(missing()),
         };
+        if let (Some(keys), Some(name)) = (&kind.keys, id) {
+            value.entry(keys.field.clone()).or_insert_with(|| Value::from(name));
+        }
         let mut read = object(kind, value);
         for (field, value) in self.children_of(kind, &read, needs, after + 1).await? {
             read.value.insert(field.name.clone(), value);
@@ -384,15 +389,25 @@ impl Client {
         id: Option<&str>,
         after: usize,
     ) -> Result<Map<String, Value>, Failure> {
+        object_in(get, id, self.read_value(get, id, after).await?)
+    }
+
+    async fn read_value(&self, get: &Endpoint, id: Option<&str>, after: usize) -> Result<Value, Failure> {
         debug_assert_eq!(get.method, Method::Get, "a read is a GET");
         let path = with_handle(&get.path, id);
         let query = Query { path: &path, pairs: &[], bucket: get.bucket.as_deref().unwrap_or_default() };
-        match self.read(&query, after).await? {
-            Value::Object(value) => Ok(value),
-            _ => Err(Failure::new(&format!("GET {path}"), Cause::Refused, "the answer is not an object")
-                .hint("this does not look like Auth0's Management API: check the tenant's domain")),
-        }
+        self.read(&query, after).await
     }
+}
+
+/// Takes the object out of an answer.
+fn object_in(get: &Endpoint, id: Option<&str>, answer: Value) -> Result<Map<String, Value>, Failure> {
+    if let Value::Object(value) = answer {
+        return Ok(value);
+    }
+    let call = format!("GET {}", with_handle(&get.path, id));
+    Err(Failure::new(&call, Cause::Refused, "the answer is not an object")
+        .hint("this does not look like Auth0's Management API: check the tenant's domain"))
 }
 
 /// Tells whether two kinds are read by the same requests.

@@ -20,7 +20,7 @@ use super::{Event, Job, News};
 use crate::api::failure::{Cause, Failure};
 use crate::api::{Answer, Client};
 use crate::error::Error;
-use crate::kinds::kind::{Kind, Method};
+use crate::kinds::kind::{Endpoint, Kind, Method};
 use crate::plan::Change;
 use crate::plan::call::{Call, encoded};
 use crate::tenant::index::Index;
@@ -152,6 +152,9 @@ impl<'a> Work<'a> {
             tracing::info!(?call, "is sent again without members that are not known");
             answer = self.send(&Call { body: Some(spare.clone()), ..call.clone() }).await;
         }
+        if let (Ok(answer), true) = (&answer, self.is_create_by_name(&call)) {
+            *id = self.made(answer).and_then(|made| made.id);
+        }
         match answer {
             Ok(_) => match &call.wait {
                 Some(wait) if !wait.then.0.is_empty() => self.wait_for(&call, wait, &wait.then, id.as_deref()).await,
@@ -239,6 +242,12 @@ impl<'a> Work<'a> {
     fn is_create(&self, call: &Call) -> bool {
         self.change.action.makes()
             && self.kind.create.as_ref().is_some_and(|create| create.method == call.method && create.path == call.path)
+    }
+
+    /// One that names the object in its path can be sent again: it makes none twice.
+    fn is_create_by_name(&self, call: &Call) -> bool {
+        let is_it = |create: &Endpoint| create.method == call.method && create.path.contains('{');
+        self.change.action.makes() && self.kind.create.as_ref().is_some_and(is_it)
     }
 
     /// Sends a write, and notes what is known of it.

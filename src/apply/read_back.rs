@@ -164,9 +164,9 @@ impl ReadBack<'_> {
 
     /// Tells whether the list takes fewer requests than its written objects, or is the only way.
     fn is_listed(&self, kind: &Kind, entries: &[&Entry]) -> bool {
-        let is_single = |entry: &&Entry| (kind.get.is_some() || kind.keys.is_some()) && entry.id.is_some();
+        let is_single = |entry: &&Entry| kind.get.is_some() && entry.id.is_some();
         match &kind.list {
-            _ if kind.singleton || kind.keys.is_some() => false,
+            _ if kind.singleton => false,
             None => false,
             Some(_) if !entries.iter().all(is_single) => true,
             Some(list) => {

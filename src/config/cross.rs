@@ -20,6 +20,18 @@ use crate::text::did_you_mean;
 /// My Account, My Organization and userinfo.
 const SYSTEM_API_ENDS: [&str; 4] = ["/api/v2/", "/me/", "/my-org/", "/userinfo"];
 
+/// Says of kinds that have definitions that the API has something else in their place.
+#[must_use]
+pub fn retired(registry: &Registry, tenant: &Tenant) -> Problems {
+    let mut problems = Problems::default();
+    for kind in registry {
+        if let (Some(why), Some(first)) = (&kind.retired, tenant.objects(&kind.name).first()) {
+            problems.push(Problem::warning(format!("{}: {why}", kind.name)).at(first.provenance.origin("")));
+        }
+    }
+    problems
+}
+
 /// Finds objects that stand twice, by name or by id, and second claims to what one may have.
 #[must_use]
 pub fn duplicates(registry: &Registry, tenant: &Tenant) -> Problems {

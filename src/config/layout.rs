@@ -60,7 +60,7 @@ mod tests {
         for name in registry.names() {
             assert!(deploy_cli_kinds().any(|kind| kind == name) && !is_other_kind(name, registry), "{name}");
         }
-        assert!(is_other_kind("hooks", registry) && !is_other_kind("hook", registry));
+        assert!(is_other_kind("pages", registry) && !is_other_kind("page", registry));
         // It has no key in files; lists of kinds have it.
         assert!(is_other_kind("clientAuthCredentials", registry));
     }

@@ -82,6 +82,7 @@ pub fn load(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Resu
         companions.append(&mut read_too);
     }
     problems.extend(cross::duplicates(registry, &tenant));
+    problems.extend(cross::retired(registry, &tenant));
     used.extend(companions.iter().flat_map(|companion| companion.used.iter().cloned()));
     learn_used(settings, &used, secrets);
     for object in tenant.iter() {

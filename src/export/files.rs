@@ -120,6 +120,7 @@ pub(super) fn laid<'a>(
         let mut objects: Vec<&Object> = objects
             .iter()
             .filter(|object| !kind.system.iter().any(|condition| condition.fits(&object.value)))
+            .filter(|object| !is_unset(kind, object))
             .filter(|object| !is_own(registry, tenant, kind, object, options.own_client.as_deref()))
             .collect();
         objects.sort_by_key(|object| (&object.address, &object.id));
@@ -152,6 +153,12 @@ pub(super) fn laid<'a>(
     }
     let Export { folders, keywords, problems, .. } = export;
     Ok(Exported { files, folders, keywords, problems })
+}
+
+/// Tells whether an object that is always there has nothing but its name.
+fn is_unset(kind: &Kind, object: &Object) -> bool {
+    let keys = kind.keys.as_ref().filter(|_| kind.is_fixed());
+    keys.is_some_and(|keys| object.value.iter().all(|(name, value)| *name == keys.field || value.is_null()))
 }
 
 /// Tells whether an object is, or belongs to, the application that tenantctl signs in with.

@@ -54,12 +54,7 @@ impl Keeper<'_> {
         let mut kept = Vec::new();
         let (mut is_whole, mut lost_some) = (true, false);
         for field in fields {
-            let Some(found) = found(field, value) else {
-                // What is never shown may be there: its keyword says that it stays as it is.
-                let keyword = field.marker.as_ref().filter(|_| field.secret && field.write_only);
-                kept.extend(keyword.map(|keyword| (field.name.clone(), (self.marker)(keyword))));
-                continue;
-            };
+            let Some(found) = found(field, value).or_else(|| unseen(field)) else { continue };
             let is_pin = at.is_empty() && self.pin == Some(field.name.as_str());
             let is_kept = || (self.is_kept)(&format!("{at}/{}", escape(&field.name)));
             if !is_pin && (field.read_only || field.belongs_to.is_some()) && !is_kept() {
@@ -143,6 +138,20 @@ fn found(field: &Field, value: &Map<String, Value>) -> Option<Value> {
     let own = || get(&field.name).cloned().map(|value| if field.convert.is_some() { whole(value) } else { value });
     let others = field.alias.iter().chain(&field.handle_as);
     wire.or_else(own).or_else(|| others.into_iter().find_map(|other| get(other).cloned()))
+}
+
+/// Gives what stands for a field that the API does not show: a secret that has a keyword, or an object with such
+/// ones, if it can be written without others.
+fn unseen(field: &Field) -> Option<Value> {
+    if !field.write_only {
+        return None;
+    }
+    if field.secret && field.marker.is_some() {
+        return Some(Value::Null);
+    }
+    let stands = |member: &Field| unseen(member).is_some();
+    let is_whole = field.fields.iter().any(stands) && field.fields.iter().all(|it| !it.required || stands(it));
+    (field.holds == Type::Object && !field.secret && is_whole).then(|| Value::Object(Map::new()))
 }
 
 /// Converts a number on the wire to the file's unit.

@@ -85,6 +85,9 @@ pub struct Kind {
     /// Properties of the API's own schema that are left out on purpose: JSON Pointer and reason.
     #[serde(default)]
     pub omitted: BTreeMap<String, String>,
+    /// The API has something else in its place: what to say of definitions.
+    #[serde(default)]
+    pub retired: Option<String>,
     /// The fields.
     pub fields: Fields,
     /// What only the sandbox needs.

@@ -95,11 +95,10 @@ pub fn calls(
     let is_own = |field: &Field| field.call.is_some() || field.is_apart();
     if is_made {
         let body = body(kind, change, desired, None, Along::All, |field| !field.update_only && !is_own(field))?;
-        let body = on_the_wire(kind, change, names, body, None)?;
-        calls.push(Call {
-            lookups: lookups(&kind.fields, &body),
-            ..endpoint(change, kind.create.as_ref(), None, Some(body))?
-        });
+        let mut body = on_the_wire(kind, change, names, body, None)?;
+        let call = endpoint(change, kind.create.as_ref(), None, None)?;
+        let path = named_in_path(&call.path, &mut body);
+        calls.push(Call { path, lookups: lookups(&kind.fields, &body), body: Some(body), ..call });
     }
     let updated = |along| {
         let members = body(kind, change, desired, live, along, |f| !is_own(f) && (!is_made || is_later(f)))?;
@@ -151,6 +150,14 @@ fn endpoint(
 
 fn path(pattern: &str, id: Option<&str>) -> String {
     fill(pattern, |_| id.map(encoded))
+}
+
+/// Takes the fields out of a body that stand in the path.
+fn named_in_path(pattern: &str, body: &mut Value) -> String {
+    fill(pattern, |name| {
+        let value = body.as_object_mut()?.shift_remove(name)?;
+        value.as_str().map(encoded)
+    })
 }
 
 /// Percent-encodes a path segment (RFC 3986, section 2.1).

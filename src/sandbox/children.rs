@@ -9,7 +9,7 @@ use super::exchange::{Moment, Response};
 use super::fill;
 use super::operations::Work;
 use super::store::{Object, Store, name_of};
-use crate::kinds::kind::{Fields, Kind};
+use crate::kinds::kind::{Field, Fields, Kind};
 
 /// Makes sent elements that are objects of their own into children, and keeps their handles.
 pub(super) fn take(
@@ -120,7 +120,8 @@ impl Store {
 
     /// Gives a new object its number among those below the same one.
     pub(super) fn number(&self, work: &Work, kind: &Kind, parent: Option<&str>, object: &mut Object) {
-        for field in kind.fields.iter().filter(|field| field.server.numbered) {
+        let is_left = |field: &&Field| field.server.numbered && !object.contains_key(&field.name);
+        for field in kind.fields.iter().filter(is_left).collect::<Vec<_>>() {
             let beside = self.rows_of(&work.collection).filter(|row| row.parent.as_deref() == parent);
             let last = beside.filter_map(|row| row.object.get(&field.name)?.as_u64()).max().unwrap_or(0);
             object.insert(field.name.clone(), json!(last + 1));

@@ -113,7 +113,8 @@ pub fn page(
         return Ok(checkpoint(list, rows, take.unwrap_or(50.min(list.size)), request.parameter("from"), shown));
     }
     if is_bare {
-        return Ok(Value::Array(shown(rows)));
+        let items = Value::Array(shown(rows));
+        return Ok(if server.enveloped { json!({list.items.as_str(): items}) } else { items });
     }
     if !list.totals && request.parameter("include_totals").is_some() {
         // A client's source (deploy-cli, its handler of actions) quotes the words between the quotes.

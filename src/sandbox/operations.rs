@@ -50,7 +50,14 @@ pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut 
     let done = match route.operation {
         Operation::List(list, only) => store.list(&work, list, only, request, moment),
         Operation::Get => store.get(&work, own, request, moment).or_else(|refusal| parts::unset(&work).ok_or(refusal)),
-        Operation::Create => parts::sent(work.kind, request).and_then(|sent| {
+        Operation::Create => parts::sent(work.kind, request).and_then(|mut sent| {
+            if let (Some(name), Some(id)) = (own, work.kind.id.as_deref()) {
+                if let Ok(number) = store.wanted(&work, own) {
+                    store.update_row(&work, number, sent, moment)?;
+                    return Ok(Response::written(200, Some(store.show(&work, number, Answer::Update, moment))));
+                }
+                sent.insert(id.to_owned(), json!(name));
+            }
             let number = store.create(&work, work.above.clone(), sent, moment)?;
             Ok(replied(&answers.create, 201, Some(store.show(&work, number, Answer::Create, moment))))
         }),

@@ -96,7 +96,7 @@ fn name_of(kind: &Kind, identity: &Identity, value: &Map<String, Value>) -> Stri
 }
 
 /// Replaces each `{field}` in a pattern; what `value` does not know stays as it is.
-pub fn fill(pattern: &str, value: impl Fn(&str) -> Option<String>) -> String {
+pub fn fill(pattern: &str, mut value: impl FnMut(&str) -> Option<String>) -> String {
     let mut filled = String::new();
     let mut rest = pattern;
     while let Some((before, after)) = rest.split_once('{') {

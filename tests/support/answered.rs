@@ -17,7 +17,8 @@ pub(crate) fn live(kinds: &Kinds) -> Tenant {
     for (name, objects) in &mut tenant.kinds {
         for (number, object) in objects.iter_mut().enumerate() {
             let kind = registry.get(name).unwrap();
-            let fixed = kind.keys.as_ref().map(|_| object.address.name.clone());
+            let is_given = kind.id.as_ref().is_some_and(|id| kind.fields.get(id).is_some_and(|field| !field.read_only));
+            let fixed = (kind.keys.is_some() || is_given).then(|| object.address.name.clone());
             object.id = kind.id.as_ref().map(|_| fixed.unwrap_or_else(|| format!("{name}_{number}")));
             if let Some(id) = &object.id {
                 names.learn(name, &object.address.name, id);

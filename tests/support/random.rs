@@ -77,7 +77,7 @@ impl Draw {
         // What is always there is in every tenant: nothing else ends what an earlier one said of it.
         match &kind.keys {
             _ if kind.singleton => lists.resize(1, Vec::new()),
-            Some(_) if kind.is_fixed() => lists.resize(MOST, Vec::new()),
+            Some(keys) if kind.is_fixed() => lists.resize(MOST.min(keys.values.len()), Vec::new()),
             _ => {}
         }
         self.names.insert(&kind.name, Vec::new());

@@ -111,7 +111,7 @@ fn named(kind: &Kind, start: &Map<String, Value>, name: &str, number: usize) -> 
     for field in
         kind.identity.iter().take(1).flat_map(|identity| &identity.fields).filter_map(|name| kind.fields.get(name))
     {
-        if field.default.is_some() {
+        if field.default.is_some() || start.contains_key(&field.name) {
             continue;
         }
         let value = match field.format {

@@ -45,7 +45,7 @@ pub struct ServerField {
     /// Where it was not sent, it is made of the members beside it that are true.
     #[serde(default)]
     pub collects: Option<Collects>,
-    /// A create gives it the next number among the objects side by side.
+    /// A create that does not send it gives it the next number among the objects side by side.
     #[serde(default)]
     pub numbered: bool,
     /// It is kept as the handle of what it refers to, whether that or the name was sent.

@@ -67,6 +67,9 @@ pub struct ServerKind {
     /// Pages leave out their number and the total where they are 0.
     #[serde(default)]
     pub hides_zeros: bool,
+    /// A list without pages stands in an object, under the name of its items.
+    #[serde(default)]
+    pub enveloped: bool,
     /// What is answered for an unknown handle (`{id}` in the message), with status 404.
     #[serde(default)]
     pub missing: Refusal,
