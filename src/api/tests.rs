@@ -362,6 +362,20 @@ async fn what_has_a_fixed_name_is_read_by_it_and_404_says_that_it_is_not_set() {
 }
 
 #[tokio::test]
+async fn a_fixed_name_that_is_always_there_may_have_nothing_and_one_list_may_answer_all_of_them() {
+    let server = Server::start(|_, asked| match asked.line.as_str() {
+        "GET /api/v2/guardian/factors/sms/templates" => Reply::Json(200, Value::Null),
+        "GET /api/v2/guardian/factors" => Reply::Json(200, json!([{"name": "otp", "enabled": true}, {"name": "sms"}])),
+        other => panic!("{other}"),
+    });
+    let kinds = ["guardianFactorTemplates", "guardianFactors"].map(kind);
+    let found = server.client().await.fetch(&kinds, &Needs::everything()).await.unwrap();
+    assert_eq!(json!(found.objects("guardianFactorTemplates")[0].value), json!({"name": "sms"}));
+    let factors: Vec<_> = found.objects("guardianFactors").iter().map(|it| it.id.as_deref().unwrap()).collect();
+    assert_eq!((factors, server.asked().len()), (vec!["otp", "sms"], 2));
+}
+
+#[tokio::test]
 async fn a_list_below_an_object_that_may_not_be_read_forbids_a_plan_and_is_told_by_an_export() {
     let server = Server::start(|_, asked| match asked.line.as_str() {
         "GET /api/v2/roles/r1/permissions" => Reply::Json(403, json!({"statusCode": 403, "message": "Not here"})),

@@ -26,7 +26,8 @@ pub fn retired(registry: &Registry, tenant: &Tenant) -> Problems {
     let mut problems = Problems::default();
     for kind in registry {
         if let (Some(why), Some(first)) = (&kind.retired, tenant.objects(&kind.name).first()) {
-            problems.push(Problem::warning(format!("{}: {why}", kind.name)).at(first.provenance.origin("")));
+            problems
+                .push(Problem::warning(format!("`{}` is retired: {why}", kind.name)).at(first.provenance.origin("")));
         }
     }
     problems
