@@ -200,7 +200,7 @@ fn each_key_does_what_it_does_in_the_deploy_cli() {
         assert_eq!(conditions(&json!({ "AUTH0_EXCLUDE_THIRD_PARTY_CLIENTS": value })).len(), expected, "{value}");
     }
     let settings = settled(&json!({
-        "EXCLUDED_PROPS": { "clients": ["jwt_configuration.alg"], "hooks": ["x"] },
+        "EXCLUDED_PROPS": { "clients": ["jwt_configuration.alg"], "pages": ["x"] },
         "INCLUDED_PROPS": { "clients": ["client_id"] },
         "AUTH0_AUDIENCE": "https://a/", "AUTH0_EXPORT_IDENTIFIERS": "true", "AUTH0_PRESERVE_KEYWORDS": true,
     }));
