@@ -1,0 +1,1 @@
+function greet(user, context, callback) { callback(null, user, context); }
