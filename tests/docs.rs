@@ -81,7 +81,7 @@ fn every_key_of_the_declarations_is_explained() {
             name => name,
         };
         // Parts of a parsed reference, and what is made of cases, are no keys.
-        if !["via", "or", "kinds", "served_by", "is_unit", "bare"].contains(&name)
+        if !["via", "or", "kinds", "served_by", "is_unit", "bare", "case_of"].contains(&name)
             && !explained.contains(&format!("`{name}`"))
             && !name.contains('(')
         {

@@ -547,6 +547,21 @@ async fn two_runs_see_the_same_tenant_even_under_another_domain() {
 }
 
 #[tokio::test]
+async fn a_kept_tenant_gets_what_a_later_version_knows_that_each_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.json");
+    let options = Options { state: Some(path.clone()), ..Options::default() };
+    drop(tenant_with(options.clone()).await);
+    let mut kept: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let rows = kept["rows"].as_object_mut().unwrap();
+    assert!(rows.remove("branding").is_some() && rows.remove("attackProtection/captcha").is_some());
+    std::fs::write(&path, kept.to_string()).unwrap();
+    let tenant = tenant_with(options).await;
+    assert_eq!(tenant.get("/branding").await, json!({}));
+    assert_eq!(tenant.get("/attack-protection/captcha").await["active_provider_id"], "auth_challenge");
+}
+
+#[tokio::test]
 async fn tls_serves_others_while_one_client_says_nothing() {
     let sandbox = start(Options { tls: true, ..Options::default() }).unwrap();
     let address = sandbox.url.strip_prefix("https://").unwrap().to_owned();

@@ -94,7 +94,7 @@ fn what_a_declaration_names_exists() {
             kind.name
         );
         assert_eq!(
-            directory.is_whole(),
+            directory.is_whole() || directory.each,
             kind.singleton || ["customDomains", "triggers", "phoneProviders"].contains(&kind.name.as_str())
         );
         let is_several = kind.list.is_some() || kind.keys.is_some();

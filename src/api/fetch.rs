@@ -275,7 +275,8 @@ impl Client {
     ) -> Result<Option<Value>, Failure> {
         let read = units.iter().map(|keys| async move {
             let path = part.path(&part.get.path, id, keys, encoded);
-            let query = Query { path: &path, pairs: &[], bucket: part.get.bucket.as_deref().unwrap_or_default() };
+            let pairs = part.get.pairs();
+            let query = Query { path: &path, pairs: &pairs, bucket: part.get.bucket.as_deref().unwrap_or_default() };
             match self.read(&query, after).await {
                 Err(failure) if failure.status == Some(404) && failure.missing_scope().is_none() => Ok(None),
                 read => read.map(|value| Some((keys, value))),
@@ -395,7 +396,8 @@ impl Client {
     async fn read_value(&self, get: &Endpoint, id: Option<&str>, after: usize) -> Result<Value, Failure> {
         debug_assert_eq!(get.method, Method::Get, "a read is a GET");
         let path = with_handle(&get.path, id);
-        let query = Query { path: &path, pairs: &[], bucket: get.bucket.as_deref().unwrap_or_default() };
+        let pairs = get.pairs();
+        let query = Query { path: &path, pairs: &pairs, bucket: get.bucket.as_deref().unwrap_or_default() };
         self.read(&query, after).await
     }
 }

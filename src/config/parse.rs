@@ -135,15 +135,27 @@ impl<'a> Parser<'a> {
         if let Some((keys, held)) = kind.keys.as_ref().and_then(|keys| Some((keys, keys.holds.as_ref()?))) {
             return self.by_name(kind, (&keys.field, held), node);
         }
+        let is_optional = kind.singleton && kind.create.is_some();
         match &*node.data {
-            Data::Map(_) if kind.singleton => self.object(kind, node).map(|object| vec![object]),
-            Data::List(items) if !kind.singleton => {
+            // The Deploy CLI does nothing with it.
+            Data::Map(entries) if is_optional && entries.is_empty() => None,
+            Data::Map(_) if kind.singleton && !kind.listed => self.object(kind, node).map(|object| vec![object]),
+            Data::List(items) if kind.listed && items.len() > 1 => {
+                let message = format!("`{}` has {} objects, and a tenant can have one", kind.name, items.len());
+                self.error(message, &items[1].span, "remove the others");
+                None
+            }
+            Data::Scalar(_) if is_optional && !kind.listed && node.is_null() => Some(Vec::new()),
+            Data::List(items) if !kind.singleton || kind.listed => {
                 Some(items.iter().filter_map(|item| self.object(kind, item)).collect())
             }
             Data::Scalar(scalar) if scalar.content == Content::Broken => None,
             _ => {
-                let wanted = if kind.singleton { "a map" } else { "a list" };
-                let hint = if kind.singleton {
+                let is_map = kind.singleton && !kind.listed;
+                let wanted = if is_map { "a map" } else { "a list" };
+                let hint = if is_map && is_optional {
+                    "leave the key out to leave it alone; `null` says that there is none"
+                } else if is_map {
                     "leave the key out to leave it alone"
                 } else {
                     "leave the key out to leave the kind alone; `[]` says that there are none"

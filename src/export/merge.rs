@@ -200,7 +200,7 @@ impl<'a> Merge<'a> {
         theirs: &[Placed],
         is_gone: &dyn Fn(&Address) -> bool,
     ) -> Result<(), Whole> {
-        if kind.singleton {
+        if kind.singleton && !kind.listed {
             let (local, theirs) = locals.first().zip(theirs.first()).ok_or(Whole)?;
             return self.object(kind, &entry.value, local, theirs);
         }

@@ -8,7 +8,7 @@ use crate::kinds::kind::Kind;
 /// where the one object of a singleton is missing.
 pub(super) fn together(kind: &Kind, values: Vec<Value>) -> Option<Value> {
     match kind.keys.as_ref().and_then(|keys| Some((&keys.field, keys.holds.as_ref()?))) {
-        _ if kind.singleton => values.into_iter().next(),
+        _ if kind.singleton && !kind.listed => values.into_iter().next(),
         Some((key, held)) => Some(Value::Object(values.iter().filter_map(|value| by_name(value, key, held)).collect())),
         None => Some(Value::Array(values)),
     }

@@ -9,6 +9,7 @@ mod shape;
 use serde_json::{Map, Value};
 
 use super::kind::{Field, Fields, Kind, Rule, Type, Unmanaged, value_of};
+use super::secrets::SLIPS;
 use crate::error::{Problem, Problems};
 use crate::secret::MASK;
 use crate::tenant::{Object, identity_of};
@@ -29,7 +30,8 @@ pub fn check(kind: &Kind, object: &Object, strict: bool) -> Problems {
     let kind = kind.of(&object.value);
     let identity: Vec<&str> = kind.identity.iter().flat_map(|way| &way.fields).map(String::as_str).collect();
     let is_needed = |field: &Field| {
-        field.required && !kind.singleton && (object.id.is_none() || identity.contains(&field.name.as_str()))
+        let is_made = !kind.singleton || kind.create.is_some();
+        field.required && is_made && (object.id.is_none() || identity.contains(&field.name.as_str()))
     };
     checker.members(&kind.fields, &object.value, "", false, &is_needed);
     for rule in &kind.rules {
@@ -125,7 +127,9 @@ impl Checker<'_> {
 
     fn unknown(&mut self, fields: &Fields, name: &str, pointer: &str) {
         let known = fields.iter().filter(|field| !field.read_only).map(|field| field.name.as_str());
-        let problem = if let Some(near) = did_you_mean(name, known) {
+        // A name that is much longer or shorter is no slip: older exports have such fields.
+        let is_slip = |near: &&str| near.len().abs_diff(name.len()) <= SLIPS;
+        let problem = if let Some(near) = did_you_mean(name, known).filter(is_slip) {
             Problem::error(self.message(pointer, "is not a field of it")).hint(format!("did you mean `{near}`?"))
         } else if self.strict {
             Problem::error(self.message(pointer, "is not a field of it that this version knows")).hint("remove it")

@@ -26,6 +26,9 @@ pub struct Directory {
     /// Files of the folder that are another kind's.
     #[serde(default)]
     pub except: Vec<String>,
+    /// Each file is an object, though their name has no field in it.
+    #[serde(default)]
+    pub each: bool,
     /// A file that holds `{}` is no object.
     #[serde(default)]
     pub skips_empty: bool,
@@ -35,7 +38,7 @@ impl Directory {
     /// Tells whether one file holds all objects, as a value like the one under the kind's key.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        !self.file.contains('{')
+        !self.each && !self.file.contains('{')
     }
 
     /// Gives the field that a file holds, if it is a field's.

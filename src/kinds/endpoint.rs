@@ -19,11 +19,22 @@ pub struct Endpoint {
     pub method: Method,
     /// Path below `/api/v2`; `{id}` stands for the object's handle.
     pub path: String,
+    /// Fixed query parameters of a read.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
     /// Any one of these scopes is enough.
     pub scopes: Vec<String>,
     /// The rate limit that it counts against, if it has one of its own.
     #[serde(default)]
     pub bucket: Option<String>,
+}
+
+impl Endpoint {
+    /// Gives its query parameters.
+    #[must_use]
+    pub fn pairs(&self) -> Vec<(String, String)> {
+        self.query.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
 }
 
 /// How all objects of a kind are read.

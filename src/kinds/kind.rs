@@ -32,6 +32,12 @@ pub struct Kind {
     /// The tenant has one object of it at most; without `create`, exactly one, which can't be deleted.
     #[serde(default)]
     pub singleton: bool,
+    /// Of a singleton: files have a list of one object at most.
+    #[serde(default)]
+    pub listed: bool,
+    /// An update must have all fields that a create must have.
+    #[serde(default)]
+    pub whole: bool,
     /// Ways to recognise an object, tried in order; the first whose fields are all there counts.
     #[serde(default)]
     pub identity: Vec<Identity>,
@@ -60,6 +66,9 @@ pub struct Kind {
     /// Fields that depend on the value of another field.
     #[serde(default)]
     pub variants: Option<Variants>,
+    /// Of the kind as it is in one case: the field that decides, and the one that has the case's members.
+    #[serde(skip)]
+    pub case_of: Option<(String, String)>,
     /// Where its objects lie in the directory layout.
     #[serde(default)]
     pub directory: Option<Directory>,

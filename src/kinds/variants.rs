@@ -39,7 +39,8 @@ fn made(kind: &Kind, all: &[Kind]) -> Result<BTreeMap<String, Arc<Kind>>, String
             let other = all.iter().find(|other| other.name == *name);
             other.ok_or_else(|| format!("{}: no kind `{name}` for {}", kind.name, case.of.join(", ")))?.clone()
         } else {
-            let mut variant = Kind { variants: None, ..kind.clone() };
+            let case_of = Some((variants.by.clone(), variants.member.clone()));
+            let mut variant = Kind { variants: None, case_of, ..kind.clone() };
             let member = variant
                 .fields
                 .get_mut(&variants.member)

@@ -29,7 +29,16 @@ pub(super) fn body(
     // What is made is sent whole; of what is there, the fields that the edits touch.
     let names: Vec<String> = match live {
         None => desired.value.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone()).collect(),
-        Some(_) => change.fields.iter().map(|edit| top(&edit.path)).collect(),
+        Some(_) => {
+            let needed =
+                kind.fields.iter().filter(|field| kind.whole && field.required).map(|field| field.name.clone());
+            change.fields.iter().map(|edit| top(&edit.path)).chain(needed).collect()
+        }
+    };
+    // In another case the members of the old one mean nothing.
+    let is_other_case = |name: &str| {
+        let (Some((by, member)), Some(live)) = (&kind.case_of, live) else { return false };
+        member == name && desired.value.get(by).is_some_and(|value| live.value.get(by) != Some(value))
     };
     for name in names {
         let Some(field) = kind.fields.get(&name) else {
@@ -40,9 +49,10 @@ pub(super) fn body(
             continue;
         }
         let at = format!("/{}", escape(&name));
-        let live = live.and_then(|live| live.value.get(&name));
+        let live = live.and_then(|live| live.value.get(&name)).filter(|_| !is_other_case(&name));
         let sender = Sender { change, desired, along, displaced: &displaced };
-        let value = sender.value(field, &at, desired.value.get(&name), live)?;
+        let wanted = desired.value.get(&name).or(live.filter(|_| kind.whole && field.required));
+        let value = sender.value(field, &at, wanted, live)?;
         let name = match (&field.convert, &field.clear_as) {
             (Some(convert), _) => convert.wire.clone(),
             (_, Some(old)) if value.is_null() => old.clone(),
@@ -57,9 +67,16 @@ pub(super) fn body(
     }
     for field in &kind.fields {
         let is_lost = field.lost_with.as_ref().is_some_and(|other| body.contains_key(other));
-        let found = live.and_then(|live| live.value.get(&field.name));
-        if let (true, false, Some(value)) = (is_lost, body.contains_key(&field.name), found) {
-            body.insert(field.name.clone(), value.clone());
+        let found = live.and_then(|live| live.value.get(&field.name)).filter(|_| !is_other_case(&field.name));
+        let wanted = desired.value.get(&field.name).filter(|_| live.is_some());
+        match (is_lost && !body.contains_key(&field.name), wanted, found) {
+            (true, Some(wanted), _) => {
+                let sender = Sender { change, desired, along, displaced: &displaced };
+                let value = sender.value(field, &format!("/{}", escape(&field.name)), Some(wanted), found)?;
+                body.insert(field.name.clone(), value);
+            }
+            (true, None, Some(value)) => drop(body.insert(field.name.clone(), value.clone())),
+            _ => {}
         }
     }
     Ok(body)

@@ -158,13 +158,15 @@ pub fn start(options: Options) -> Result<Sandbox, Error> {
 
 fn open(path: Option<&std::path::Path>, domain: &str, tenant_name: Option<&str>) -> Result<State, Error> {
     let registry = Registry::builtin();
-    if let Some(state) = path.map(|path| State::read(registry, path, domain)).transpose()?.flatten() {
-        return Ok(state);
-    }
     let mut rng = http::fill_random;
     let scopes: HashSet<String> = HashSet::new();
     let domain = domain.to_owned();
-    State::fresh(registry, &mut Moment { now: http::now(), rng: &mut rng, scopes, domain, tenant_name })
+    let moment = &mut Moment { now: http::now(), rng: &mut rng, scopes, domain, tenant_name };
+    if let Some(mut state) = path.map(|path| State::read(registry, path, &moment.domain)).transpose()?.flatten() {
+        seed::complete(&mut state.store, moment);
+        return Ok(state);
+    }
+    State::fresh(registry, moment)
 }
 
 async fn run(

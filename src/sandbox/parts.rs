@@ -59,8 +59,10 @@ impl Store {
     /// Plants what stands at endpoints of a singleton's fields.
     pub(super) fn plant_parts(&mut self, kind: &'static Kind) {
         for part in children_of(kind).filter(|_| kind.singleton) {
-            for seed in part.server.seed.iter().filter_map(Value::as_object) {
-                self.insert(&name_of(part, Some(kind)), None, seed.clone());
+            let name = name_of(part, Some(kind));
+            let is_there = self.objects(&name).next().is_some();
+            for seed in part.server.seed.iter().filter(|_| !is_there).filter_map(Value::as_object) {
+                self.insert(&name, None, seed.clone());
             }
         }
     }

@@ -26,3 +26,14 @@ pub fn fresh(registry: &'static Registry, moment: &mut Moment) -> Store {
     store.plant_fixed();
     store
 }
+
+/// Plants what a tenant always has and this one lacks: it was kept by a version that knew fewer kinds.
+pub fn complete(store: &mut Store, moment: &mut Moment) {
+    for kind in store.registry().iter().filter(|kind| kind.singleton && kind.create.is_none()) {
+        store.plant_parts(kind);
+        let seed = kind.server.seed.first().filter(|_| store.objects(&kind.name).next().is_none());
+        if let Some(Value::Object(object)) = seed.map(|seed| make::of_template(seed, &serde_json::Map::new(), moment)) {
+            store.plant(kind, object, moment);
+        }
+    }
+}

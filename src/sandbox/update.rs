@@ -21,7 +21,9 @@ impl Store {
         moment: &mut Moment,
     ) -> Result<(), Response> {
         let live = &self.row(&work.collection, number).object;
-        let kind = work.kind.of(live);
+        // What decides which fields there are can change too.
+        let decides = work.kind.variants.as_ref().is_some_and(|variants| sent.contains_key(&variants.by));
+        let kind = work.kind.of(if decides { &sent } else { live });
         may_write(kind, &sent, moment)?;
         on_the_wire(kind, &mut sent);
         for protected in kind.server.protected.iter().filter(|protected| protected.when.fits(live)) {

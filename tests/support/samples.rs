@@ -100,7 +100,7 @@ pub(crate) fn target(kind: &'static Kind, number: usize) -> Map<String, Value> {
 
 /// An object with a name and what it must have.
 fn named(kind: &Kind, start: &Map<String, Value>, name: &str, number: usize) -> Map<String, Value> {
-    if kind.singleton {
+    if kind.singleton && kind.create.is_none() {
         return Map::new();
     }
     let mut object = match required(&kind.fields, false) {
@@ -283,7 +283,14 @@ pub(crate) fn with_all_fields(kind: &'static Kind) -> BTreeMap<&'static str, Vec
     for shape in shapes(kind) {
         for (number, path) in shape.leaves().into_iter().enumerate() {
             let Some(value) = sample(path[path.len() - 1], false) else { continue };
-            let mut object = if kind.singleton { objects.pop().unwrap_or_default() } else { shape.base(number) };
+            let mut object = match objects.pop() {
+                // Of a kind with one object, the one of the last shape has them all.
+                Some(object) if kind.singleton && number > 0 => object,
+                last => {
+                    objects.extend(last.filter(|_| !kind.singleton));
+                    shape.base(number)
+                }
+            };
             object.extend(beside(kind, &path));
             objects.push(with(&object, &path, &value));
             if is_refused(shape.kind, &objects[objects.len() - 1]) {
