@@ -27,13 +27,11 @@ pub(super) fn body(
     let mut body = Map::new();
     let displaced = live.map_or_else(Vec::new, |live| displaced(kind, &desired.value, &live.value));
     // What is made is sent whole; of what is there, the fields that the edits touch.
-    let names: Vec<String> = match live {
-        None => desired.value.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone()).collect(),
-        Some(_) => {
-            let needed =
-                kind.fields.iter().filter(|field| kind.whole && field.required).map(|field| field.name.clone());
-            change.fields.iter().map(|edit| top(&edit.path)).chain(needed).collect()
-        }
+    let names: Vec<String> = if live.is_some() {
+        let needed = kind.fields.iter().filter(|field| kind.whole && field.required).map(|field| field.name.clone());
+        change.fields.iter().map(|edit| top(&edit.path)).chain(needed).collect()
+    } else {
+        desired.value.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone()).collect()
     };
     // In another case the members of the old one mean nothing.
     let is_other_case = |name: &str| {
