@@ -84,6 +84,8 @@ fn stable(text: &str, folder: &Path) -> String {
         stable += match word.as_str() {
             word if word.len() == 64 && word.bytes().all(|b| b.is_ascii_hexdigit()) => "[SHA256]",
             word if is_id(word) => "[ID]",
+            // That of a hook has no prefix.
+            word if word.len() == 16 && stable.ends_with("created (") => "[ID]",
             word => word,
         };
         word.clear();
@@ -129,7 +131,7 @@ fn without_ports(text: &str, host: &str) -> String {
 fn is_id(word: &str) -> bool {
     let is_hex = word.bytes().all(|b| b.is_ascii_hexdigit());
     match word.split_once('_') {
-        Some((prefix, rest)) => ["cgr", "cd", "rol"].contains(&prefix) && rest.len() == 16,
+        Some((prefix, rest)) => ["cgr", "cd", "rol", "rul"].contains(&prefix) && rest.len() == 16,
         None => word.len() == 32 || word.len() == 24 && is_hex,
     }
 }
