@@ -12,6 +12,7 @@ mod environments;
 mod examples;
 mod export;
 mod faults;
+mod free;
 mod keywords;
 mod laws;
 mod lifecycle;

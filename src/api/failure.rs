@@ -8,6 +8,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::error::Error;
+use crate::kinds::kind::Entitlement;
 
 /// What a failed call means for the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,7 +143,22 @@ impl Failure {
             .then(|| self.message.rsplit_once("expected any of: ").map(|(_, scopes)| scopes))
             .flatten()
     }
+
+    /// Tells whether the tenant's plan lacks a feature. `entitlement` is how the API says so of what was
+    /// asked for, beside the codes that say it of anything: insufficient_entitlement is recorded, and
+    /// feature_not_enabled and 402 are what the Deploy CLI and its issues know.
+    #[must_use]
+    pub fn lacks_feature(&self, entitlement: Option<&Entitlement>) -> bool {
+        let Some(status) = self.status.filter(|_| self.missing_scope().is_none()) else { return false };
+        let code = self.code.as_deref();
+        status == 402
+            || (status == 403 && code.is_some_and(|code| FEATURE_CODES.contains(&code)))
+            || entitlement.is_some_and(|it| it.is_lacking(status, code, &self.message))
+    }
 }
+
+/// The codes by which the API says that the plan lacks a feature.
+const FEATURE_CODES: [&str; 2] = ["insufficient_entitlement", "feature_not_enabled"];
 
 /// How the request for a token is named.
 pub const TOKEN: &str = "POST /oauth/token";
@@ -196,13 +212,20 @@ fn hint(status: u16, said: &Said) -> Option<String> {
             "the access token is not valid for this tenant, or has expired: get a new one, or sign in with \
              an application's id and secret"
         }
-        (403, Some("insufficient_scope")) => {
-            let scope = scope.unwrap_or_else(|| "the scope it names".to_owned());
-            return Some(format!(
-                "add {scope} to the grant that tenantctl's application has for the Management API, and get a new token"
-            ));
+        (403, Some("insufficient_scope")) => match scope {
+            Some(scope) => {
+                return Some(format!(
+                    "add {scope} to the grant that tenantctl's application has for the Management API, and get a new \
+                     token"
+                ));
+            }
+            // Recorded for supplemental signals: no scope is named, and it is the plan that lacks something.
+            None => "it names no scope: the tenant's plan may lack the feature",
+        },
+        (402, _) => "the tenant's plan does not have this feature: leave it out",
+        (403, Some(code)) if FEATURE_CODES.contains(&code) => {
+            "the tenant's plan does not have this feature: leave it out"
         }
-        (403, Some("insufficient_entitlement")) => "the tenant's plan does not have this feature: leave it out",
         (403, _) if message.contains("limit of entities") => {
             "the tenant has as many of these as its plan allows: delete some, or change the plan"
         }
@@ -272,6 +295,43 @@ mod tests {
         );
         assert_eq!(failure.missing_scope(), Some("read:clients,read:client_keys"));
         assert!(failure.hint.unwrap().contains("add read:clients or read:client_keys to the grant"));
+    }
+
+    #[test]
+    fn what_the_plan_lacks_is_told_by_code_and_never_where_a_scope_is_named() {
+        let signals = json!({ "feature": "signals", "refusals": [
+            { "status": 403, "code": "insufficient_scope", "message": "upgrade your subscription" },
+        ]});
+        let domains = json!({ "feature": "domains", "refusals": [{ "status": 403, "message": "not allowed" }] });
+        let lists = json!({ "feature": "lists", "refusals": [{ "status": 403 }] });
+        let themes = json!({ "feature": "themes", "refusals": [{ "status": 400, "code": "no_themes" }] });
+        let upgrade = "Please upgrade your subscription to enable Akamai Signals.";
+        let named = "Insufficient scope, expected any of: read:lists";
+        let scope = Some("insufficient_scope");
+        for (entitlement, status, code, message, expected) in [
+            (None, 403, Some("insufficient_entitlement"), upgrade, true),
+            (None, 403, Some("feature_not_enabled"), "", true),
+            (None, 402, None, "", true),
+            (None, 403, None, upgrade, false),
+            (None, 403, scope, upgrade, false),
+            (None, 404, None, "Not Found", false),
+            (Some(&signals), 403, scope, upgrade, true),
+            (Some(&signals), 403, None, upgrade, false),
+            (Some(&signals), 403, scope, named, false),
+            (Some(&domains), 403, None, "The account is not allowed to", true),
+            (Some(&domains), 403, Some("access_denied"), "The account is not allowed to", false),
+            (Some(&domains), 403, None, "Forbidden", false),
+            (Some(&lists), 403, None, "Forbidden", true),
+            (Some(&lists), 403, scope, named, false),
+            (Some(&lists), 404, None, "Not Found", false),
+            (Some(&themes), 400, Some("no_themes"), "", true),
+            (Some(&themes), 400, Some("invalid_body"), "", false),
+        ] {
+            let answer = json!({ "statusCode": status, "errorCode": code, "message": message });
+            let entitlement = entitlement.map(|value| serde_json::from_value(value.clone()).unwrap());
+            let failure = Failure::answered("GET /things", status, &body(&answer));
+            assert_eq!(failure.lacks_feature(entitlement.as_ref()), expected, "{status} {code:?} {message}");
+        }
     }
 
     #[test]

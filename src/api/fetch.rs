@@ -4,6 +4,7 @@
 //! API has ids. A kind that may not be read is said to be unreadable, never to be empty.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::{join_all, try_join_all};
@@ -18,12 +19,13 @@ use crate::kinds::kind::{Child, Endpoint, Field, Keys, Kind, List, Method, Part,
 use crate::kinds::part::put;
 use crate::plan::call::encoded;
 use crate::tenant::needs::Needs;
+use crate::tenant::unreadable::{Lack, Unreadable};
 use crate::tenant::{Address, Object, Tenant};
 
 /// A kind as it was read, or why it could not be.
 enum Found {
     Objects(Vec<Object>),
-    Unreadable(String),
+    Unreadable(Unreadable),
 }
 
 impl Client {
@@ -69,13 +71,14 @@ impl Client {
         kinds: &[&'k Kind],
         needs: &Needs,
         after: usize,
-    ) -> Result<Vec<(&'k Kind, Found, Vec<(String, String)>)>, Failure> {
+    ) -> Result<Vec<(&'k Kind, Found, Vec<(String, Unreadable)>)>, Failure> {
         let values = self.read_kind(kinds[0], needs, after).await;
         let values = match values {
             Ok(values) => values,
             Err(failure) => {
-                let reason = unreadable(&failure).ok_or(failure)?;
-                return Ok(kinds.iter().map(|kind| (*kind, Found::Unreadable(reason.clone()), Vec::new())).collect());
+                let why =
+                    |kind: &'k Kind| Some((kind, Found::Unreadable(unreadable(kind, None, &failure)?), Vec::new()));
+                return kinds.iter().map(|kind| why(kind)).collect::<Option<_>>().ok_or(failure);
             }
         };
         let mut objects: Vec<Vec<Object>> = kinds.iter().map(|_| Vec::new()).collect();
@@ -132,7 +135,7 @@ impl Client {
             match read {
                 Ok(value) => values.extend(value),
                 Err(failure) => {
-                    if is_for_all || needs.is_defined(kind, name) || unreadable(&failure).is_none() {
+                    if is_for_all || needs.is_defined(kind, name) || unreadable(kind, None, &failure).is_none() {
                         return Err(failure);
                     }
                 }
@@ -198,8 +201,8 @@ impl Client {
         mut objects: Vec<Object>,
         needs: &Needs,
         after: usize,
-    ) -> Result<(Found, Vec<(String, String)>), Failure> {
-        let mut unread = Vec::new();
+    ) -> Result<(Found, Vec<(String, Unreadable)>), Failure> {
+        let mut unread: BTreeMap<String, Unreadable> = BTreeMap::new();
         let of_field = kind.fields.iter().filter(|field| field.is_apart()).map(|field| {
             let wanted = objects.iter().map(|object| self.read_apart(kind, field, object, needs, after));
             async move { (field, join_all(wanted).await) }
@@ -211,19 +214,20 @@ impl Client {
                     Err(failure) => {
                         // Not every tenant knows every fixed name.
                         let is_no_name = kind.keys.is_some() && !needs.is_strict() && failure.status == Some(400);
-                        let unknown = is_no_name.then(|| failure.message.clone());
-                        let reason = unreadable(&failure).or(unknown).ok_or(failure)?;
-                        if needs.is_strict() {
-                            return Ok((Found::Unreadable(format!("{}: {reason}", field.name)), Vec::new()));
-                        }
+                        let unknown = is_no_name.then(|| Lack::Unknown(failure.message.clone()).into());
+                        let why = unreadable(kind, Some(field), &failure).or(unknown).ok_or(failure)?;
                         // What the object itself says of it may be in part.
                         object.value.remove(&field.name);
-                        unread.push((format!("{}.{}", kind.name, field.name), reason));
+                        unread.entry(format!("{}.{}", kind.name, field.name)).or_insert(why);
                     }
                 }
             }
         }
-        Ok((Found::Objects(objects), unread))
+        let whole = unread.iter().next().filter(|_| needs.is_strict()).map(|(name, why)| {
+            let field = name.split_once('.').map(|(_, field)| field.to_owned());
+            Found::Unreadable(Unreadable { field, ..why.clone() })
+        });
+        Ok((whole.unwrap_or(Found::Objects(objects)), unread.into_iter().collect()))
     }
 
     async fn children_of<'k>(
@@ -441,13 +445,22 @@ fn element(field: &Field, child: &Child, item: Map<String, Value>) -> Option<Val
     Some(Value::Object(element))
 }
 
-/// Gives the reason why a kind can't be read, where that is no reason to stop: the token lacks the
-/// scope, the plan lacks the feature, or the tenant does not have it.
-pub(crate) fn unreadable(failure: &Failure) -> Option<String> {
-    matches!(failure.status, Some(403 | 404 | 501)).then(|| match failure.missing_scope() {
-        Some(scopes) => format!("the token lacks the scope {}", scopes.replace(',', " or ")),
-        None => failure.message.clone(),
-    })
+/// Gives the reason why a kind, or a field of it, can't be read, where that is no reason to stop: the token
+/// lacks the scope, the plan lacks the feature, or the tenant does not have it.
+pub(crate) fn unreadable(kind: &Kind, field: Option<&Field>, failure: &Failure) -> Option<Unreadable> {
+    if let Some(scopes) = failure.missing_scope() {
+        return Some(Lack::Scope(scopes.replace(',', " or ")).into());
+    }
+    let said = failure.message.clone();
+    let of_field = field.and_then(|field| field.entitlement.as_deref());
+    let entitlements = [of_field, kind.entitlement.as_ref()];
+    if failure.lacks_feature(None) || entitlements.iter().any(|it| failure.lacks_feature(*it)) {
+        let named = entitlements.iter().flatten().next().map(|entitlement| entitlement.feature.clone());
+        let unnamed = || format!("what `{}` needs", field.map_or(kind.name.as_str(), |field| &field.name));
+        return Some(Lack::Feature { feature: named.unwrap_or_else(unnamed), said }.into());
+    }
+    // 404 and 501 are endpoints that the tenant's API does not have.
+    matches!(failure.status, Some(403 | 404 | 501)).then(|| Lack::Unknown(said).into())
 }
 
 /// Wraps what the API gave.

@@ -129,9 +129,39 @@ async fn a_kind_that_may_not_be_read_is_not_an_empty_one() {
         _ => tenant(0, asked),
     });
     let found = server.client().await.fetch(&kinds(), &Needs::default()).await.unwrap();
-    assert_eq!(found.unreadable["clients"], "the token lacks the scope read:clients");
-    assert_eq!(found.unreadable["customDomains"], "the API answered 404: Not here");
+    assert_eq!(found.unreadable["clients"].to_string(), "the token lacks the scope read:clients");
+    assert_eq!(found.unreadable["customDomains"].to_string(), "the API answered 404: Not here");
     assert!(!found.kinds.contains_key("clients"));
+}
+
+#[tokio::test]
+async fn what_the_plan_lacks_is_named_and_a_missing_scope_stays_one() {
+    let refusal = |status: u16, code: &str, message: &str| {
+        let body = json!({"statusCode": status, "error": "", "errorCode": code, "message": message});
+        Reply::Json(status, body)
+    };
+    let server = Server::start(move |_, asked| match asked.line.as_str() {
+        "GET /api/v2/supplemental-signals" => {
+            refusal(403, "insufficient_scope", "Please upgrade your subscription to enable Akamai Signals.")
+        }
+        "GET /api/v2/network-acls" => refusal(403, "insufficient_scope", "Insufficient scope, expected any of: read:a"),
+        "GET /api/v2/log-streams" => refusal(402, "payment", "Pay"),
+        "GET /api/v2/actions/actions" => refusal(403, "feature_not_enabled", "Off"),
+        "GET /api/v2/hooks" => refusal(501, "not_implemented", "Not here"),
+        "GET /api/v2/attack-protection/captcha" => refusal(403, "insufficient_entitlement", "Please upgrade"),
+        _ => Reply::Json(200, json!({})),
+    });
+    let client = server.client().await;
+    let names = ["supplementalSignals", "networkACLs", "logStreams", "actions", "hooks", "attackProtection"];
+    let found = client.fetch(&names.map(kind), &Needs::everything()).await.unwrap();
+    let lacks = |name: &str| found.unreadable[name].to_string();
+    assert!(lacks("supplementalSignals").starts_with("the tenant's plan lacks supplemental signals of Akamai ("));
+    assert_eq!(lacks("networkACLs"), "the token lacks the scope read:a");
+    assert_eq!(lacks("logStreams"), "the tenant's plan lacks log streams (the API answered 402 (payment): Pay)");
+    assert!(lacks("actions").starts_with("the tenant's plan lacks what `actions` needs ("), "{}", lacks("actions"));
+    assert_eq!(lacks("hooks"), "the API answered 501 (not_implemented): Not here");
+    assert!(lacks("attackProtection.captcha").starts_with("the tenant's plan lacks bot detection ("));
+    assert_eq!(found.kinds.keys().collect::<Vec<_>>(), ["attackProtection"]);
 }
 
 #[tokio::test]
@@ -391,7 +421,7 @@ async fn a_list_below_an_object_that_may_not_be_read_forbids_a_plan_and_is_told_
     let client = server.client().await;
     let needs = needs_of("roles", &json!({"name": "Clerk", "permissions": []}));
     let planned = client.fetch(&[kind("roles")], &needs).await.unwrap();
-    assert!(planned.unreadable["roles"].starts_with("permissions: "), "{:?}", planned.unreadable);
+    assert!(planned.unreadable["roles"].to_string().starts_with("permissions: "), "{:?}", planned.unreadable);
     let exported = client.fetch(&[kind("roles")], &Needs::everything()).await.unwrap();
     assert_eq!(exported.objects("roles").len(), 2);
     assert!(!exported.objects("roles")[0].value.contains_key("permissions"));

@@ -17,6 +17,7 @@ use crate::plan::planner::canonical;
 use crate::plan::{Action, Change, Plan, Planned};
 use crate::tenant::index::Index;
 use crate::tenant::needs::Needs;
+use crate::tenant::unreadable::Unreadable;
 use crate::tenant::{Address, Object, Tenant, canon};
 
 const FIRST_LOOK: Duration = Duration::from_millis(500);
@@ -73,7 +74,7 @@ pub async fn before(client: &Client, registry: &Registry, planned: &Planned) -> 
             match client.read_object(kind, Some(id), everything, after).await {
                 Ok(object) => Ok(Some(object)),
                 // What can't be read is not kept: the delete says what is wrong, if it is.
-                Err(failure) if unreadable(&failure).is_some() => Ok(None),
+                Err(failure) if unreadable(kind, None, &failure).is_some() => Ok(None),
                 Err(failure) => Err(Error::from(failure)),
             }
         })
@@ -116,7 +117,7 @@ pub struct ReadBack<'a> {
 enum Seen {
     Object(Object),
     Gone,
-    Unreadable(String),
+    Unreadable(Unreadable),
 }
 
 impl ReadBack<'_> {
@@ -222,7 +223,7 @@ impl ReadBack<'_> {
             let seen = match self.client.read_object(kind, entry.id.as_deref(), self.needs, after).await {
                 Ok(object) => Seen::Object(object),
                 Err(failure) if failure.status == Some(404) => Seen::Gone,
-                Err(failure) => Seen::Unreadable(unreadable(&failure).ok_or(failure)?),
+                Err(failure) => Seen::Unreadable(unreadable(kind, None, &failure).ok_or(failure)?),
             };
             let is_final = match &seen {
                 Seen::Object(object) => entry.action != Action::Delete && is_settled(object),

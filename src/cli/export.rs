@@ -15,7 +15,7 @@ use crate::export::files::{File, Layout, Options, files};
 use crate::export::merged::{Merged, Takes, Wish, merged};
 use crate::files::{self, Entry, Files, Mode};
 use crate::kinds::Registry;
-use crate::plan::scope;
+use crate::plan::{scope, unread};
 use crate::tenant::needs::Needs;
 use crate::tenant::{Address, Pattern, Tenant};
 use crate::text::{fits, plural};
@@ -70,7 +70,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     learn(registry, &live, &context.secrets);
     connected.report(context);
     connected.close()?;
-    context.ui.warnings(unreadable(&live));
+    context.ui.warnings(unread::notices(&live));
     let preserves = args.preserve_keywords || session.settings.export.preserve_keywords;
     let there = if preserves { scope::addresses(registry, &live) } else { BTreeSet::new() };
     let tenant = scope::chosen(registry, live, &session.policy);
@@ -203,12 +203,4 @@ fn left_over(folder: &Files, written: &[File], tenant: &Tenant) -> Option<Proble
     }
     let message = format!("{} of another export: {}", plural(left.len(), "file"), left.join(", "));
     Some(Problem::warning(message).hint("they stay, and are definitions too; remove those that are not wanted"))
-}
-
-fn unreadable(live: &Tenant) -> Problems {
-    let mut problems = Problems::default();
-    for (kind, reason) in &live.unreadable {
-        problems.push(Problem::warning(format!("{kind} can't be read and is left out: {reason}")));
-    }
-    problems
 }

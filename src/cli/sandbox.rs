@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use secrecy::ExposeSecret;
 
 use super::signals::Signals;
@@ -11,6 +11,7 @@ use super::{Context, trouble};
 use crate::error::{Error, Exit};
 use crate::files::{self, Mode};
 use crate::sandbox::faults::Fault;
+use crate::sandbox::free::Plan;
 use crate::sandbox::limit::RateLimit;
 use crate::sandbox::{self, Options, http, state};
 
@@ -49,6 +50,9 @@ struct Serve {
     /// Call the tenant this, where answers have its name [default: localhost]
     #[arg(long, value_name = "NAME")]
     tenant_name: Option<String>,
+    /// What the tenant pays for: `free` refuses what a free plan lacks
+    #[arg(long, value_name = "PLAN", value_enum, default_value_t = Paid::Enterprise)]
+    plan: Paid,
     /// Allow N requests to the Management API per second, or per minute with /min; repeatable
     ///
     /// At most BURST fit at once (default: N), and more fit at the top of each second. NAME is a rate limit that
@@ -65,6 +69,13 @@ struct Serve {
     /// Draw what is random in --fault from this number
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+}
+
+/// The plans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Paid {
+    Free,
+    Enterprise,
 }
 
 #[derive(Debug, clap::Args)]
@@ -102,6 +113,10 @@ async fn serve(context: &Context, args: &Serve) -> Result<Exit, Error> {
         state,
         domain: None,
         tenant_name: args.tenant_name.clone(),
+        plan: match args.plan {
+            Paid::Free => Plan::Free,
+            Paid::Enterprise => Plan::Enterprise,
+        },
         rate_limits: args.rate_limit.clone(),
         latency: Duration::from_millis(args.latency),
         faults: args.fault.clone(),

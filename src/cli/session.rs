@@ -20,7 +20,7 @@ use crate::kinds::check::label;
 use crate::kinds::kind::Kind;
 use crate::kinds::secrets::secret_texts;
 use crate::plan::snapshot::Snapshot;
-use crate::plan::{Planned, Policy, plan, scope};
+use crate::plan::{Planned, Policy, plan, scope, unread};
 use crate::render::Style;
 use crate::render::outcome::outcome_text;
 use crate::sandbox::{self, Sandbox};
@@ -336,6 +336,8 @@ impl Session {
         learn(registry, &live, &context.secrets);
         let planned = plan(registry, &desired, &live, &self.policy)
             .map_err(|problems| Error::from(problems).having("nothing was written"))?;
+        // What forbids a plan is said by now.
+        context.ui.warnings(unread::notices(&planned.live));
         context.ui.warnings(self.unmet(&planned));
         Ok(Drawn { desired, live, planned })
     }

@@ -18,6 +18,7 @@ use crate::error::Problem;
 use crate::kinds::Registry;
 use crate::kinds::kind::{Field, Fields, Kind, Type};
 use crate::tenant::canon;
+use crate::tenant::unreadable::Unreadable;
 use crate::tenant::{Address, Object, Tenant};
 
 /// How far the tenant goes before the text.
@@ -43,6 +44,29 @@ pub(super) struct Merge<'a> {
     /// Markers that were lost, or kept although they differ.
     pub(super) problems: Vec<Problem>,
     address: String,
+    /// What could not be read: kinds, and fields of kinds.
+    unread: Option<&'a BTreeMap<String, Unreadable>>,
+    /// The fields of the object that could not be read, or all: they stay as they are written.
+    stays: Stays,
+}
+
+/// Which fields of an object stay as they are written.
+#[derive(Debug, Clone, Default)]
+enum Stays {
+    #[default]
+    None,
+    These(Vec<String>),
+    All,
+}
+
+impl Stays {
+    fn has(&self, name: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::These(names) => names.iter().any(|known| known == name),
+            Self::All => true,
+        }
+    }
 }
 
 /// What is declared of the members of a map.
@@ -91,7 +115,18 @@ impl<'a> Merge<'a> {
             texts: Vec::new(),
             problems: Vec::new(),
             address: String::new(),
+            unread: None,
+            stays: Stays::None,
         }
+    }
+
+    /// Leaves alone what could not be read: it is not known to be gone.
+    pub(super) fn leaving(self, unread: &'a BTreeMap<String, Unreadable>) -> Self {
+        Self { unread: Some(unread), ..self }
+    }
+
+    fn is_unread(&self, kind: &Kind, field: &str) -> bool {
+        self.unread.is_some_and(|unread| unread.contains_key(&format!("{}.{field}", kind.name)))
     }
 
     /// Gives the merged text.
@@ -217,6 +252,7 @@ impl<'a> Merge<'a> {
             locals.iter().filter_map(|it| Some((it.value.get(key)?.as_str()?.to_owned(), it.value.get(held)?.clone())));
         self.address.clone_from(&kind.name);
         let field = kind.fields.get(held).ok_or(Whole)?;
+        self.stays = if self.is_unread(kind, held) { Stays::All } else { Stays::None };
         self.members(Members::Each(field), &entry.value, [&local.collect(), &live, &exported], 1)
     }
 
@@ -225,6 +261,8 @@ impl<'a> Merge<'a> {
         self.address = local.address.to_string();
         let kind = kind.of(&theirs.live.value);
         let live = canon::live(kind, &theirs.live.value);
+        let apart = kind.fields.iter().filter(|field| field.is_apart() && self.is_unread(kind, &field.name));
+        self.stays = Stays::These(apart.map(|field| field.name.clone()).collect());
         self.members(Members::Fields(&kind.fields), node, [&local.value, &live, &theirs.value], 1)
     }
 
@@ -290,6 +328,7 @@ impl<'a> Merge<'a> {
                 (Some(live), Some(exported)) => {
                     self.member(field, entry, Sides { local: value, live, exported }, (is_flow, depth))?;
                 }
+                (None, None) if depth == 1 && self.stays.has(&name) => {}
                 (None, None) if field.is_some() => removed.push(at),
                 _ => {}
             }

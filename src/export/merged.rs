@@ -3,7 +3,7 @@
 //!
 //! Pure, like all of this room but its door. It knows both layouts: a file that holds all kinds, or one of a kind.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -17,6 +17,7 @@ use crate::config::{AsWritten, Written};
 use crate::error::{Error, Problem};
 use crate::kinds::Registry;
 use crate::kinds::kind::Kind;
+use crate::tenant::unreadable::Unreadable;
 use crate::tenant::{Address, Tenant};
 
 /// What a merge is asked for.
@@ -68,6 +69,7 @@ pub fn merged(
         registry,
         exported: &exported,
         laid: &laid,
+        unread: &tenant.unreadable,
         wish,
         values: Vec::new(),
         seen: BTreeSet::new(),
@@ -134,6 +136,8 @@ struct Merging<'a> {
     registry: &'a Registry,
     exported: &'a Exported,
     laid: &'a Laid<'a>,
+    /// What could not be read.
+    unread: &'a BTreeMap<String, Unreadable>,
     wish: Wish<'a>,
     /// What was written anew, which may name files.
     values: Vec<Value>,
@@ -145,7 +149,7 @@ struct Merging<'a> {
 impl Merging<'_> {
     /// Merges into the file that holds all kinds.
     fn all_kinds(&mut self, text: &Written<'_>, root: &Node) {
-        let mut merge = Merge::new(&text.read, self.wish.takes);
+        let mut merge = Merge::new(&text.read, self.wish.takes).leaving(self.unread);
         let done = merge.kinds(self.registry, root, &text.tenant, self.laid, self.wish.is_gone);
         self.finish(text, merge, done, self.exported.files.first().map(|file| file.text.clone()));
     }
@@ -156,7 +160,7 @@ impl Merging<'_> {
         let Data::Map(entries) = &*root.data else { return };
         let Some(entry) = entries.first() else { return };
         let locals = text.tenant.objects(&kind.name);
-        let mut merge = Merge::new(&text.read, self.wish.takes);
+        let mut merge = Merge::new(&text.read, self.wish.takes).leaving(self.unread);
         if directory.is_whole() {
             let field = directory.field_of(&text.read.source.name);
             let name = field.map_or(&directory.file, |field| &directory.fields[field]);

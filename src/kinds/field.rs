@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::child::{Child, Lookup};
 use super::condition::Condition;
 use super::endpoint::Method;
+use super::entitlement::Entitlement;
 use super::fields::Fields;
 use super::format::Format;
 use super::part::Part;
@@ -150,6 +151,9 @@ pub struct Field {
     /// It stands at one endpoint of its own.
     #[serde(default)]
     pub part: Option<Box<Part>>,
+    /// Of one at endpoints of its own: what the tenant's plan must have for it.
+    #[serde(default)]
+    pub entitlement: Option<Box<Entitlement>>,
     /// Where the API's element of a list has it: a JSON Pointer (RFC 6901).
     #[serde(default)]
     pub from: Option<String>,

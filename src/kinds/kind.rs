@@ -13,6 +13,7 @@ pub use super::child::{Child, ChildCall, Lookup};
 pub use super::condition::{Condition, OneOf, at, remove_at, value_of};
 pub use super::directory::Directory;
 pub use super::endpoint::{Endpoint, List, Method, Paging};
+pub use super::entitlement::Entitlement;
 pub use super::field::{Companion, Convert, Field, FieldCall, Named, Type, Until, Wait};
 pub use super::fields::Fields;
 pub use super::format::Format;
@@ -97,6 +98,9 @@ pub struct Kind {
     /// The API has something else in its place: what to say of definitions.
     #[serde(default)]
     pub retired: Option<String>,
+    /// What the tenant's plan must have for it.
+    #[serde(default)]
+    pub entitlement: Option<Entitlement>,
     /// The fields.
     pub fields: Fields,
     /// What only the sandbox needs.

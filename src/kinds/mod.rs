@@ -9,6 +9,7 @@ mod condition;
 mod directory;
 mod element;
 mod endpoint;
+mod entitlement;
 mod field;
 mod fields;
 mod format;

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::kind::Condition;
 pub use action::{Action, Restores};
 pub use field::{Answer, Collects, Endpoints, ForServer, Joined, Mirror};
-pub use kind::{Answers, Becomes, Protected, Refused, Reply, ServerKind, Settles, Unique, UsedBy};
+pub use kind::{Answers, Becomes, Free, Protected, Refused, Reply, ServerKind, Settles, Unique, UsedBy};
 
 /// A value that is filled in.
 #[derive(Debug, Clone, Deserialize)]

@@ -27,6 +27,7 @@ mod secrets;
 mod sets;
 mod settle;
 pub mod snapshot;
+pub mod unread;
 
 pub use planner::{Planned, plan, shows};
 

@@ -16,7 +16,7 @@ use super::scope::{Scope, untouchable, without_fields};
 use super::{
     Action, Change, Consent, Edit, FORMAT_VERSION, Held, Plan, Policy, SecretNote, SecretState, Summary, Unmanaged,
 };
-use super::{call, links, pair, policy};
+use super::{call, links, pair, policy, unread};
 use crate::error::{Problem, Problems};
 use crate::kinds::Registry;
 use crate::kinds::check::label;
@@ -98,7 +98,7 @@ fn plan_without(
     }
     planner.settle_cascade(registry);
     let Planner { changes, held, secrets, mut summary, unmanaged, mut problems, .. } = planner;
-    problems.extend(unreadable(registry, desired, live, policy));
+    problems.extend(unread::problems(registry, desired, live, policy));
     let references = References {
         registry,
         names: &names,
@@ -187,23 +187,6 @@ pub fn canonical(
         kinds.insert(name.clone(), objects);
     }
     Tenant { kinds, unreadable: tenant.unreadable.clone() }
-}
-
-fn unreadable(registry: &Registry, desired: &Desired, live: &Tenant, policy: &Policy) -> Vec<Problem> {
-    super::scope::needed(registry, desired, policy)
-        .into_iter()
-        .filter_map(|kind| {
-            let reason = live.unreadable.get(&kind.name)?;
-            let place = desired.tenant.objects(&kind.name).first().and_then(|object| object.provenance.origin(""));
-            let hint = if reason.contains("lacks the scope") {
-                "add the scope to the grant that tenantctl's application has for the Management API, or leave the \
-                 kind out with `--exclude`"
-            } else {
-                "leave the kind out of the definitions, or use `exclude`, if the tenant's plan does not have it"
-            };
-            Some(Problem::error(format!("{} can't be read: {reason}", kind.name)).at(place).hint(hint))
-        })
-        .collect()
 }
 
 pub(super) struct Planner<'a> {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::scope::Scope;
-use super::{Action, Change};
+use super::{Action, Change, unread};
 use crate::error::{Origin, Problem};
 use crate::kinds::Registry;
 use crate::kinds::check::label;
@@ -129,6 +129,11 @@ impl References<'_> {
         if reference.kinds().any(|kind| self.is_left_out(kind, reference, text)) {
             let hint = "let `--only` and `--exclude`, and those of the project file, leave both out or none";
             return Some(Problem::error(format!("{message}, which is left out and not in the tenant")).hint(hint));
+        }
+        let unread = reference.kinds().find_map(|kind| Some((kind, self.live.0.unreadable.get(kind)?)));
+        if let Some((kind, why)) = unread {
+            let hint = unread::hint(why, kind, false);
+            return Some(Problem::error(format!("{message}, and {kind} can't be read: {why}")).hint(hint));
         }
         let known = self.known(mention);
         let near = did_you_mean(text, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));

@@ -15,9 +15,8 @@ use crate::text::{escape, unescape};
 /// their objects refer to, or are recognised by.
 #[must_use]
 pub fn needed<'a>(registry: &'a Registry, desired: &Desired, policy: &Policy) -> Vec<&'a Kind> {
-    let is_managed = |kind: &&Kind| desired.tenant.kinds.contains_key(&kind.name) && may_hold(policy, kind);
     let mut wanted: BTreeSet<&str> = BTreeSet::new();
-    for kind in registry.iter().filter(is_managed) {
+    for kind in registry.iter().filter(|kind| is_managed(desired, policy, kind)) {
         wanted.insert(&kind.name);
         for object in desired.tenant.objects(&kind.name) {
             for mention in names::references(kind, &object.value) {
@@ -41,6 +40,11 @@ pub fn needed<'a>(registry: &'a Registry, desired: &Desired, policy: &Policy) ->
         }
     }
     registry.in_order().filter(|kind| wanted.contains(kind.name.as_str())).collect()
+}
+
+/// Tells whether the definitions manage a kind, as far as `--only` and `--exclude` let them.
+pub(super) fn is_managed(desired: &Desired, policy: &Policy, kind: &Kind) -> bool {
+    desired.tenant.kinds.contains_key(&kind.name) && may_hold(policy, kind)
 }
 
 /// Gives the kinds that objects of a kind are recognised by.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::call::{Call, calls};
-use super::{Action, KindField, Op, Plan, Planned, Policy, plan};
+use super::{Action, KindField, Op, Plan, Planned, Policy, plan, unread};
 use crate::error::Problems;
 use crate::kinds::Registry;
 use crate::kinds::kind::Method;
 use crate::tenant::names::Names;
+use crate::tenant::unreadable::Lack;
 use crate::tenant::{Address, Desired, Object, Pattern, Tenant};
 
 /// Makes a tenant of `{kind: [objects]}`; ids are taken from the fields that hold them.
@@ -536,14 +537,33 @@ fn a_scope_that_the_grant_has_already_is_no_problem() {
 #[test]
 fn a_kind_that_can_not_be_read_stops_the_plan() {
     let mut live = tenant(&json!({}));
-    live.unreadable.insert("customDomains".into(), "upgrade".into());
+    live.unreadable.insert("customDomains".into(), Lack::Unknown("upgrade".to_owned()).into());
     let desired = Desired { tenant: tenant(&json!({"customDomains": []})), digest: String::new() };
     let problems = plan(Registry::builtin(), &desired, &live, &Policy::default()).unwrap_err();
     assert!(format!("{problems:?}").contains("can't be read: upgrade"));
-    live.unreadable.insert("tenant".into(), "the token lacks the scope read:tenant_settings".into());
+    live.unreadable.insert("tenant".into(), Lack::Scope("read:tenant_settings".to_owned()).into());
     let desired = Desired { tenant: tenant(&json!({"tenant": [{"friendly_name": "x"}]})), digest: String::new() };
     let problems = plan(Registry::builtin(), &desired, &live, &Policy::default()).unwrap_err();
     assert_eq!(problems.clone().sorted().len(), 1, "that it is not there is not known: {problems:?}");
+}
+
+#[test]
+fn a_kind_that_is_read_for_references_only_and_that_the_plan_lacks_is_told_and_not_empty() {
+    let lacks = Lack::Feature { feature: "user attribute profiles".to_owned(), said: "403".to_owned() };
+    let mut live = tenant(&json!({ "selfServiceProfiles": [] }));
+    live.unreadable.insert("userAttributeProfiles".into(), lacks.into());
+    let planned = |profile: Value| {
+        let desired = tenant(&json!({ "selfServiceProfiles": [profile] }));
+        plan(Registry::builtin(), &Desired { tenant: desired, digest: String::new() }, &live, &Policy::default())
+    };
+    let made = planned(json!({ "name": "a", "user_attribute_profile_id": null })).unwrap();
+    assert_eq!(made.plan.changes.len(), 1);
+    let told: Vec<String> = unread::notices(&made.live).sorted().into_iter().map(|it| it.message).collect();
+    assert!(told[0].contains("userAttributeProfiles can't be read and is left out"), "{told:?}");
+    let problems = planned(json!({ "name": "a", "user_attribute_profile_id": "staff" })).unwrap_err().sorted();
+    let [problem] = problems.as_slice() else { panic!("{problems:?}") };
+    assert!(problem.message.contains("`staff`, and userAttributeProfiles can't be read: the tenant's plan lacks user"));
+    assert!(problem.hint.as_ref().unwrap().contains("remove the reference"), "{problem:?}");
 }
 
 #[test]

@@ -15,12 +15,13 @@ use tokio::sync::watch;
 
 use super::exchange::{Moment, Request, Response};
 use super::faults::{self, Fate, Fault, Script, What};
+use super::free::Plan;
 use super::limit::{Count, Limits, RateLimit};
 use super::past::Past;
 use super::router::Route;
 use super::serve::Asked;
 use super::state::State;
-use super::{oauth, operations, wire};
+use super::{free, oauth, operations, wire};
 use crate::error::Error;
 use crate::files::{self, Mode};
 use crate::kinds::kind::Method;
@@ -47,6 +48,8 @@ pub struct Shared {
 /// How requests are answered, and as whom.
 #[derive(Debug, Clone)]
 pub struct Manner {
+    /// What the tenant pays for.
+    pub plan: Plan,
     /// Requests to the Management API in a time.
     pub rate_limits: Vec<RateLimit>,
     /// How long every answer takes at least.
@@ -208,6 +211,11 @@ impl Shared {
                 };
                 if !moment.may(route.scopes) {
                     return Ok(Response::insufficient_scope(route.scopes));
+                }
+                if self.manner.plan == Plan::Free
+                    && let Some(refusal) = free::refused(&state.store, route)
+                {
+                    return Ok(refusal);
                 }
                 Ok(self.operate(asked, request, route, &mut state, &mut moment))
             }

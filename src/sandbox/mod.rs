@@ -22,6 +22,7 @@ mod elements;
 pub mod exchange;
 pub mod faults;
 pub mod fill;
+pub mod free;
 pub mod http;
 mod inline;
 pub mod keys;
@@ -60,6 +61,7 @@ use crate::error::Error;
 use crate::kinds::Registry;
 use exchange::Moment;
 use faults::Fault;
+use free::Plan;
 use http::Shared;
 use limit::RateLimit;
 use line::{Line, PlainListener};
@@ -82,6 +84,8 @@ pub struct Options {
     pub domain: Option<String>,
     /// The tenant's name; the first label of its domain without it.
     pub tenant_name: Option<String>,
+    /// What the tenant pays for.
+    pub plan: Plan,
     /// Requests to the Management API in a time: of all that have no limit of their own, and of single buckets.
     pub rate_limits: Vec<RateLimit>,
     /// How long every answer takes at least.
@@ -128,8 +132,8 @@ pub fn start(options: Options) -> Result<Sandbox, Error> {
     let tls = options.tls.then(|| Tls::make(&domain, !options.faults.is_empty())).transpose()?;
     let lock = options.state.as_deref().map(state::claim).transpose()?;
     let state = open(options.state.as_deref(), &domain, options.tenant_name.as_deref())?;
-    let Options { state: path, rate_limits, latency, faults, seed, tenant_name, .. } = options;
-    let manner = http::Manner { rate_limits, latency, faults, seed, tenant_name, is_tls: tls.is_some() };
+    let Options { state: path, plan, rate_limits, latency, faults, seed, tenant_name, .. } = options;
+    let manner = http::Manner { plan, rate_limits, latency, faults, seed, tenant_name, is_tls: tls.is_some() };
     let shared = Shared::new(state, path, manner);
     let shared = Arc::new(shared);
     shared.flush()?;

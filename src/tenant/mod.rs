@@ -7,6 +7,7 @@ pub mod canon;
 pub mod index;
 pub mod names;
 pub mod needs;
+pub mod unreadable;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,6 +17,7 @@ use serde_json::{Map, Value};
 
 use crate::error::Origin;
 use crate::kinds::kind::{Identity, Kind};
+use unreadable::Unreadable;
 
 /// What names an object to a person: `kind/name`, or the kind alone for a singleton.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -224,7 +226,7 @@ pub struct Tenant {
     /// The objects.
     pub kinds: BTreeMap<String, Vec<Object>>,
     /// Kinds that could not be read, with the reason: never the same as having none.
-    pub unreadable: BTreeMap<String, String>,
+    pub unreadable: BTreeMap<String, Unreadable>,
 }
 
 impl Tenant {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Exported, Layout, Options, files};
 use crate::kinds::Registry;
+use crate::tenant::unreadable::Lack;
 use crate::tenant::{Address, Object, Tenant};
 
 /// Makes a tenant of values, as if read from the API with names in place.
@@ -168,7 +169,7 @@ fn a_text_that_looks_like_a_keyword_stays_in_the_main_file_where_it_can_be_escap
 #[test]
 fn kinds_that_were_not_read_are_left_out_and_empty_ones_are_not() {
     let mut live = tenant(&json!({ "clients": [], "clientGrants": [] }));
-    live.unreadable.insert("clientGrants".to_owned(), "403".to_owned());
+    live.unreadable.insert("clientGrants".to_owned(), Lack::Unknown("403".to_owned()).into());
     let exported = files(Registry::builtin(), &live, &Options::default()).unwrap();
     assert_eq!(exported.files[0].text, "clients: []\n");
     let nothing = files(Registry::builtin(), &Tenant::default(), &Options::default()).unwrap();

@@ -102,9 +102,25 @@ pub struct ServerKind {
     /// the parent.
     #[serde(default)]
     pub holders: Option<Holders>,
+    /// What a tenant of the free plan is refused; nothing without it.
+    #[serde(default)]
+    pub free: Option<Free>,
     /// The kind whose endpoints serve this one too: the one that has it as a case of its `variants`.
     #[serde(skip)]
     pub served_by: Option<String>,
+}
+
+/// What a tenant of the free plan is refused of a kind.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Free {
+    /// So many objects may be made; without it, nothing may be done with them.
+    #[serde(default)]
+    pub most: Option<usize>,
+    /// The status.
+    pub status: u16,
+    /// The refusal.
+    pub refusal: Refusal,
 }
 
 /// Answers that are not like most.
