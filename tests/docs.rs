@@ -4,35 +4,28 @@ use std::fs;
 use std::path::Path;
 
 use tenantctl::kinds::Registry;
-use tenantctl::kinds::kind::Kind;
+use tenantctl::kinds::facts::Facts;
 
 use crate::transcripts::{now, parse};
 
 const BEGIN: &str = "<!-- kinds: written by `just bless` -->\n";
 const END: &str = "<!-- end of kinds -->";
 
-fn row(kind: &Kind) -> String {
-    let identity: Vec<String> =
-        kind.identity.iter().map(|identity| format!("`{}`", identity.fields.join("`, `"))).collect();
+fn row(facts: &Facts) -> String {
+    let kind = facts.kind;
+    let identity: Vec<String> = facts.identity.iter().map(|fields| format!("`{}`", fields.join("`, `"))).collect();
     let identity = if kind.singleton { "one for each tenant".to_owned() } else { identity.join(" or ") };
-    let reads = kind.list.iter().flat_map(|list| &list.scopes).chain(kind.get.iter().flat_map(|get| &get.scopes));
-    let writes = [&kind.create, &kind.update, &kind.delete].into_iter().flatten().flat_map(|endpoint| &endpoint.scopes);
-    let elements = kind.children().flat_map(|(_, child)| {
-        let calls = [&child.add, &child.change, &child.remove, &child.put].into_iter().flatten();
-        child.list.scopes.iter().chain(calls.flat_map(|call| &call.scopes))
+    let scopes: Vec<String> = facts.scopes().iter().map(|scope| format!("`{scope}`")).collect();
+    let deletable = if facts.is_deletable() { "yes" } else { "no" };
+    let retired = kind.retired.iter().map(|_| "retired".to_owned());
+    let plan = facts.features.iter().map(|(feature, fields)| match fields.as_slice() {
+        [] => format!("the plan must have {feature}"),
+        fields => format!("the plan must have {feature} (`{}`)", fields.join("`, `")),
     });
-    let fields = kind.fields.iter().flat_map(|field| {
-        let call = field.call.iter().flat_map(|call| &call.scopes);
-        let hidden =
-            field.hidden_without.iter().flat_map(|scope| std::iter::once(scope).chain(&field.server.write_scopes));
-        call.chain(hidden)
-    });
-    let mut scopes: Vec<String> =
-        reads.chain(writes).chain(elements).chain(fields).map(|scope| format!("`{scope}`")).collect();
-    scopes.sort();
-    scopes.dedup();
-    let deletable = if kind.delete.is_some() { "yes" } else { "no" };
-    format!("| `{}` | {} | {identity} | {deletable} | {} |\n", kind.name, kind.about, scopes.join(", "))
+    let remarks: Vec<String> = retired.chain(plan).collect();
+    let (name, about) = (&kind.name, &kind.about);
+    let (remarks, scopes) = (remarks.join("; "), scopes.join(", "));
+    format!("| `{name}` | {about} | {identity} | {deletable} | {remarks} | {scopes} |\n")
 }
 
 #[test]
@@ -41,8 +34,10 @@ fn the_readme_lists_the_kinds() {
     let readme = fs::read_to_string(&path).unwrap();
     let (before, rest) = readme.split_once(BEGIN).unwrap();
     let (_, after) = rest.split_once(END).unwrap();
-    let head = "| kind | what | recognised by | deletable | scopes that tenantctl needs |\n|---|---|---|---|---|\n";
-    let table: String = Registry::builtin().iter().map(row).collect();
+    let head = "| kind | what | recognised by | deletable | remarks | scopes that tenantctl needs |\n|---|---|---|---|---|---|\n";
+    let mut facts: Vec<Facts> = Registry::builtin().iter().map(|kind| kind.facts()).collect();
+    facts.sort_by_key(|facts| &facts.kind.name);
+    let table: String = facts.iter().map(row).collect();
     let expected = format!("{before}{BEGIN}{head}{table}{END}{after}");
     if expected != readme && std::env::var_os("BLESS").is_some() {
         fs::write(&path, &expected).unwrap();
@@ -58,6 +53,7 @@ fn every_key_of_the_declarations_is_explained() {
         include_str!("../src/kinds/kind.rs"),
         include_str!("../src/kinds/endpoint.rs"),
         include_str!("../src/kinds/field.rs"),
+        include_str!("../src/kinds/entitlement.rs"),
         include_str!("../src/kinds/child.rs"),
         include_str!("../src/kinds/part.rs"),
         include_str!("../src/kinds/directory.rs"),

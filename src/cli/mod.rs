@@ -3,6 +3,7 @@
 pub mod apply;
 mod carry_out;
 pub mod export;
+pub mod kinds;
 pub mod migrate;
 pub mod plan;
 pub mod render;
@@ -95,6 +96,8 @@ enum Command {
     Export(export::Args),
     /// Turn configurations of the Deploy CLI into a project file
     Migrate(migrate::Args),
+    /// List what is managed, and what it takes
+    Kinds(kinds::Args),
     /// The embedded tenant
     Sandbox(sandbox::Args),
 }
@@ -108,7 +111,7 @@ impl Command {
             Self::Plan(args) => args.choice.source.clone(),
             Self::Apply(args) => args.choice.source.clone(),
             Self::Export(args) => args.choice.source.clone(),
-            Self::Migrate(_) | Self::Sandbox(_) => Source::default(),
+            Self::Migrate(_) | Self::Kinds(_) | Self::Sandbox(_) => Source::default(),
         }
     }
 }
@@ -224,6 +227,7 @@ async fn run(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Apply(args) => apply::run(context, &args).await,
         Command::Export(args) => export::run(context, &args).await,
         Command::Migrate(args) => migrate::run(context, &args),
+        Command::Kinds(args) => kinds::run(context, &args),
         Command::Sandbox(args) => sandbox::run(context, &args).await,
     }
 }

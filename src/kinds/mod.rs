@@ -10,6 +10,7 @@ mod directory;
 mod element;
 mod endpoint;
 mod entitlement;
+pub mod facts;
 mod field;
 mod fields;
 mod format;
