@@ -89,10 +89,18 @@ impl Client {
                 objects[at].push(object(kinds[at], value));
             }
         }
-        let of_kind = kinds
-            .iter()
-            .zip(objects)
-            .map(|(kind, objects)| async move { self.with_children(kind, objects, needs, after + 1).await });
+        let of_kind = kinds.iter().zip(objects).map(|(kind, objects)| async move {
+            if !kind.has_summaries() {
+                return self.with_children(kind, objects, needs, after + 1).await;
+            }
+            match self.in_full(kind, objects, needs, after + 1).await {
+                Ok(objects) => self.with_children(kind, objects, needs, after + 2).await,
+                Err(failure) => {
+                    let reason = unreadable(&failure).ok_or(failure)?;
+                    Ok((Found::Unreadable(reason), Vec::new()))
+                }
+            }
+        });
         let found = try_join_all(of_kind).await?;
         Ok(kinds.iter().zip(found).map(|(kind, (found, unread))| (*kind, found, unread)).collect())
     }
@@ -191,6 +199,28 @@ impl Client {
             read.value.insert(field.name.clone(), value);
         }
         Ok(read)
+    }
+
+    /// Reads the objects one by one that are needed and of which the list has a part only.
+    async fn in_full(
+        &self,
+        kind: &Kind,
+        objects: Vec<Object>,
+        needs: &Needs,
+        after: usize,
+    ) -> Result<Vec<Object>, Failure> {
+        let read = objects.into_iter().map(|summary| async move {
+            let (Some(get), true) = (&kind.get, needs.object(kind, &summary)) else { return Ok(Some(summary)) };
+            match self.read_one(get, summary.id.as_deref(), after).await {
+                // It was deleted after it was listed.
+                Err(failure) if failure.status == Some(404) => Ok(None),
+                read => read.map(|mut value| {
+                    needs.keep(kind, &mut value);
+                    Some(object(kind, value))
+                }),
+            }
+        });
+        Ok(try_join_all(read).await?.into_iter().flatten().collect())
     }
 
     /// Completes objects with what is needed of their fields at endpoints of their own. What can't be

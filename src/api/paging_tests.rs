@@ -7,6 +7,7 @@ use crate::kinds::kind::{Condition, List, Paging};
 
 fn list(paging: &[Paging]) -> List {
     List {
+        summary: false,
         path: "/things".to_owned(),
         items: "things".to_owned(),
         paging: paging.to_vec(),

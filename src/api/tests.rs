@@ -362,6 +362,32 @@ async fn lists_below_objects_are_read_where_a_definition_has_them() {
 }
 
 #[tokio::test]
+async fn what_a_list_shows_in_part_is_read_in_full_where_a_definition_has_it_or_for_an_export() {
+    let forms = |asked: &Asked| match asked.line.as_str() {
+        "GET /api/v2/forms" => {
+            let summary = |id: &str, name: &str| json!({"id": id, "name": name, "flow_count": 0});
+            let forms = [summary("ap_1", "Ask"), summary("ap_2", "Other"), summary("ap_3", "Gone")];
+            Reply::Json(200, json!({"start": 0, "limit": 100, "total": 3, "forms": forms}))
+        }
+        "GET /api/v2/forms/ap_1" => Reply::Json(200, json!({"id": "ap_1", "name": "Ask", "start": {"next_node": "a"}})),
+        "GET /api/v2/forms/ap_2" => Reply::Json(200, json!({"id": "ap_2", "name": "Other", "nodes": []})),
+        "GET /api/v2/forms/ap_3" => Reply::Json(404, json!({"statusCode": 404, "message": "Form not found"})),
+        other => panic!("{other}"),
+    };
+    let server = Server::start(move |_, asked| forms(asked));
+    let needs = needs_of("forms", &json!({"name": "Ask"}));
+    let found = server.client().await.fetch(&[kind("forms")], &needs).await.unwrap();
+    let [ask, other, gone] = found.objects("forms") else { panic!("three forms") };
+    assert_eq!(ask.value["start"], json!({"next_node": "a"}));
+    assert_eq!((other.address.to_string(), gone.id.as_deref()), ("forms/Other".to_owned(), Some("ap_3")));
+    assert_eq!(server.lines(), ["GET /forms", "GET /forms/ap_1"]);
+    // What is deleted after it was listed is not there.
+    let found = server.client().await.fetch(&[kind("forms")], &Needs::everything()).await.unwrap();
+    let [_, other] = found.objects("forms") else { panic!("two forms") };
+    assert_eq!(other.value["nodes"], json!([]));
+}
+
+#[tokio::test]
 async fn a_list_that_two_kinds_share_is_read_once() {
     let server = Server::start(|_, asked| with_lists(asked));
     let needs = needs_of("databases", &json!({"name": "users", "enabled_clients": []}));

@@ -69,7 +69,9 @@ pub async fn before(client: &Client, registry: &Registry, planned: &Planned) -> 
     let goes = |change: &&Change| matches!(change.action, Action::Delete | Action::Replace);
     let read = plan.changes.iter().filter(goes).filter_map(|change| {
         let (kind, id) = registry.get(&change.kind).zip(change.id.as_deref())?;
-        kind.children().next()?;
+        if !kind.has_summaries() {
+            kind.children().next()?;
+        }
         Some(async move {
             match client.read_object(kind, Some(id), everything, after).await {
                 Ok(object) => Ok(Some(object)),

@@ -30,6 +30,7 @@ impl Work<'_> {
                 size: 50,
                 query: BTreeMap::new(),
                 totals: false,
+                summary: false,
                 only: Condition::default(),
                 except: None,
                 scopes: lookup.scopes.clone(),

@@ -41,7 +41,7 @@ use crate::secret::{MASK, Secrets};
 use crate::tenant::{Desired, Tenant};
 use crate::text::hex;
 use fill::Filler;
-use parse::{OwnFile, Parser};
+use parse::{Body, BodyFile, OwnFile, Parser};
 use settings::Settings;
 use sources::{Sources, Text};
 use substitute::Substituted;
@@ -69,7 +69,8 @@ pub fn load(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Resu
     let (mut used, mut companions) = (BTreeSet::new(), Vec::new());
     for text in &sources.texts {
         let read = Read::new(text, settings, secrets, &mut problems);
-        let (found, mut read_too) = read.parsed(text, &sources, (settings, registry, secrets), &mut problems);
+        let Parsed { tenant: found, companions: read_too, apart } =
+            read.parsed(text, &sources, (settings, registry, secrets), &mut problems);
         for (kind, objects) in found.kinds {
             let all = tenant.kinds.entry(kind).or_default();
             match (all.first_mut(), text.kind) {
@@ -79,7 +80,7 @@ pub fn load(settings: &Settings, registry: &Registry, secrets: &Secrets) -> Resu
             }
         }
         used.extend(read.used);
-        companions.append(&mut read_too);
+        companions.extend(read_too.into_iter().chain(apart.into_iter().map(|body| body.file.read)));
     }
     problems.extend(cross::duplicates(registry, &tenant));
     problems.extend(cross::retired(registry, &tenant));
@@ -137,9 +138,17 @@ pub fn written<'r>(settings: &Settings, registry: &'r Registry, secrets: &Secret
     let mut kinds: BTreeSet<String> = sources.kinds.iter().map(|kind| kind.name.clone()).collect();
     for text in &sources.texts {
         let read = Read::new(text, settings, secrets, &mut problems);
-        let (tenant, companions) = read.parsed(text, &sources, (settings, registry, secrets), &mut problems);
+        let Parsed { tenant, companions, apart } =
+            read.parsed(text, &sources, (settings, registry, secrets), &mut problems);
         kinds.extend(tenant.kinds.keys().cloned());
         texts.push(Written { read: read.substituted, root: read.root, tenant, companions, kind: text.kind });
+        // As a file of the directory layout, which it could be.
+        texts.extend(apart.into_iter().map(|body| {
+            let name = body.object.address.kind.clone();
+            let kind = registry.get(&name);
+            let tenant = Tenant { kinds: [(name, vec![body.object])].into(), ..Tenant::default() };
+            Written { read: body.file.read, root: Some(body.file.root), tenant, companions: Vec::new(), kind }
+        }));
     }
     if problems.has_errors() { Err(problems.into()) } else { Ok(AsWritten { texts, kinds }) }
 }
@@ -170,8 +179,9 @@ pub fn markers(settings: &Settings, registry: &Registry, secrets: &Secrets) -> R
             return Err(problems.into());
         }
         found.names.extend(read.used.iter().filter(|name| !name.starts_with("env.")).cloned());
-        let (_, companions) = read.parsed(text, &sources, (settings, registry, secrets), &mut Problems::default());
-        for companion in &companions {
+        let Parsed { companions, apart, .. } =
+            read.parsed(text, &sources, (settings, registry, secrets), &mut Problems::default());
+        for companion in companions.iter().chain(apart.iter().map(|body| &body.file.read)) {
             found.names.extend(keywords::markers(&companion.source.text));
         }
         if let Some(root) = Read::new(text, &bare, secrets, &mut Problems::default()).root {
@@ -217,6 +227,16 @@ struct Read {
     shown: Vec<Shown>,
 }
 
+/// What a text means, and the files that it names.
+#[derive(Default)]
+struct Parsed {
+    tenant: Tenant,
+    /// Texts in files of their own.
+    companions: Vec<Substituted>,
+    /// Objects in files of their own.
+    apart: Vec<Body>,
+}
+
 /// A part of the text after substitution, and what is shown in its place.
 type Shown = (Range<usize>, String);
 
@@ -257,26 +277,38 @@ impl Read {
         Self { substituted, root, used, shown }
     }
 
-    /// Gives what the text means, and the texts in files of their own that it names.
+    /// Gives what the text means, with the files that it names.
     fn parsed(
         &self,
         text: &Text<'_>,
         sources: &Sources<'_>,
         (settings, registry, secrets): (&Settings, &Registry, &Secrets),
         problems: &mut Problems,
-    ) -> (Tenant, Vec<Substituted>) {
-        let Some(root) = &self.root else { return (Tenant::default(), Vec::new()) };
+    ) -> Parsed {
+        let Some(root) = &self.root else { return Parsed::default() };
         covered::learn(registry, root, secrets);
         let mut files = |path: &str| settings.files.read(path);
+        let mut bodies = |path: &str, kind: &Kind, problems: &mut Problems| {
+            let source = settings.files.read(path)?;
+            let Self { mut substituted, root, used, .. } =
+                Self::new(&Text { source, kind: Some(kind) }, settings, secrets, problems);
+            substituted.used.extend(used);
+            Ok(root.map(|root| {
+                covered::learn(registry, &root, secrets);
+                BodyFile { read: substituted, root }
+            }))
+        };
         let has = |path: &str| settings.files.entry(path) == Entry::File;
         let environment = settings.environment.as_str();
         let mut parser = Parser::new(&self.substituted, registry, &settings.keywords, environment, &mut files);
+        parser.bodies = Some(&mut bodies);
         parser.folder.clone_from(&sources.folder);
         parser.strict = settings.strict;
         parser.own = text.kind.map(|_| OwnFile { path: text.source.name.as_str(), has: &has });
         let tenant = parser.tenant(root);
         problems.extend(std::mem::take(&mut parser.problems));
-        (tenant, std::mem::take(&mut parser.companions))
+        let Parser { companions, apart, .. } = parser;
+        Parsed { tenant, companions, apart }
     }
 
     /// Gives the text as it is shown.

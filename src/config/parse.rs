@@ -5,6 +5,7 @@
 //! becomes a pin. What is wrong in an object beyond that is `kinds::check`'s to say.
 
 mod beside;
+mod body;
 mod values;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::kinds::check::{check, label, pointer_of};
 use crate::kinds::kind::{Kind, remove_at};
 use crate::tenant::{Address, Object, Provenance, Tenant};
 pub use beside::OwnFile;
+pub use body::{Body, BodyFile, ReadBody};
 
 /// Reads a file beside the definitions, by its path in the project folder.
 pub type ReadFile<'a> = dyn FnMut(&str) -> Result<Arc<SourceText>, Problem> + 'a;
@@ -41,12 +43,16 @@ pub struct Parser<'a> {
     pub own: Option<OwnFile<'a>>,
     /// Reads companion files.
     pub read: &'a mut ReadFile<'a>,
+    /// Reads the files of objects that entries name.
+    pub bodies: Option<&'a mut ReadBody<'a>>,
     /// Unknown fields are errors.
     pub strict: bool,
     /// What is wrong.
     pub problems: Problems,
     /// The companion files that were read.
     pub companions: Vec<Substituted>,
+    /// The objects with files of their own that were read.
+    pub apart: Vec<Body>,
     /// A value of the object at hand could not be read, so there is no use in checking it.
     is_broken: bool,
 }
@@ -82,9 +88,11 @@ impl<'a> Parser<'a> {
             folder: String::new(),
             own: None,
             read,
+            bodies: None,
             strict: false,
             problems: Problems::default(),
             companions: Vec::new(),
+            apart: Vec::new(),
             is_broken: false,
         }
     }
@@ -208,23 +216,43 @@ impl<'a> Parser<'a> {
         let sought = self.with_sought(kind, node, entries);
         let entries = sought.as_deref()?;
         self.is_broken = false;
-        let kind = Self::variant(kind, entries);
+        let file = self.body(kind, entries).ok()?;
+        let is_body = |entry: &&Entry| kind.body.as_ref() == Some(&entry.key) && self.own.is_none();
+        let of_file = file.as_ref().and_then(BodyFile::entries).unwrap_or_default();
+        let of_file: Vec<&Entry> = of_file.iter().filter(|entry| !is_body(entry)).collect();
+        let is_there = |entry: &&Entry| of_file.iter().any(|other| other.key == entry.key);
+        let of_entry: Vec<&Entry> = entries.iter().filter(|entry| !is_body(entry) && !is_there(entry)).collect();
+        let all: Vec<Entry> = of_entry.iter().chain(&of_file).map(|entry| (*entry).clone()).collect();
+        let kind = Self::variant(kind, &all);
         let name = kind.identity.first().and_then(|identity| identity.fields.first());
-        let name = entries.iter().find(|entry| Some(&entry.key) == name).and_then(|entry| entry.value.as_text());
+        let name = all.iter().find(|entry| Some(&entry.key) == name).and_then(|entry| entry.value.as_text());
         let mut part = Part { kind, name: name.unwrap_or("?").to_owned(), provenance: Provenance::default() };
         part.provenance.note("", self.origin(&node.span));
-        let (pin, fields): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|entry| {
-            Some(&entry.key) == kind.id.as_ref() && kind.fields.find(&entry.key).is_none_or(|f| f.read_only)
-        });
-        let id = pin.first().and_then(|entry| self.pin(entry));
-        let mut value = self.members(&fields, &kind.fields, "", false, &mut part);
+        let (mut value, mut id) = self.top(&of_entry, &mut part);
+        if let Some(file) = &file {
+            let (members, pin) = self.within(&file.read, |inner| inner.top(&of_file, &mut part));
+            value.extend(members);
+            id = pin.or(id);
+            self.twice(entries, file);
+        }
         self.drop_ignored(kind, &mut value, &part);
         let address = Address::of(kind, &value);
         let object = Object { address, id, value, provenance: Arc::new(part.provenance) };
         if !self.is_broken {
             self.problems.extend(check(kind, &object, self.strict));
         }
+        self.apart.extend(file.map(|file| Body { file, object: object.clone() }));
         Some(object)
+    }
+
+    /// Reads the members of an object itself, and what pins it.
+    fn top(&mut self, entries: &[&Entry], part: &mut Part<'_>) -> (Map<String, Value>, Option<String>) {
+        let kind = part.kind;
+        let (pin, fields): (Vec<&Entry>, Vec<&Entry>) = entries.iter().copied().partition(|entry| {
+            Some(&entry.key) == kind.id.as_ref() && kind.fields.find(&entry.key).is_none_or(|f| f.read_only)
+        });
+        let id = pin.first().and_then(|entry| self.pin(entry));
+        (self.members(&fields, &kind.fields, "", false, part), id)
     }
 
     fn pin(&mut self, entry: &Entry) -> Option<String> {

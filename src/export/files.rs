@@ -79,6 +79,15 @@ pub(super) struct Placed<'a> {
     pub(super) value: Map<String, Value>,
     /// Its own file, if it has one.
     pub(super) path: Option<PathBuf>,
+    /// What the file of all kinds has in its place, where its own file is named there.
+    pub(super) entry: Option<Map<String, Value>>,
+}
+
+impl Placed<'_> {
+    /// Gives what the file of all kinds has.
+    pub(super) fn in_main(&self) -> Value {
+        Value::Object(self.entry.as_ref().unwrap_or(&self.value).clone())
+    }
 }
 
 /// The objects of each kind as an export writes them.
@@ -124,9 +133,17 @@ pub(super) fn laid<'a>(
             .filter(|object| !is_own(registry, tenant, kind, object, options.own_client.as_deref()))
             .collect();
         objects.sort_by_key(|object| (&object.address, &object.id));
+        let mut entries = Vec::new();
         let (values, paths) = match (options.layout, &kind.directory) {
             (Layout::Directory, Some(directory)) => export.in_directory(&names, kind, directory, &objects, options),
             (Layout::Directory, None) => continue,
+            (Layout::Yaml, Some(directory)) if kind.body.is_some() => {
+                let (values, paths) = export.in_directory(&names, kind, directory, &objects, options);
+                entries.extend(values.iter().zip(&paths).map(|(value, path)| entry(kind, value, path)));
+                let value = together(kind, entries.iter().cloned().map(Value::Object).collect());
+                document.extend(value.map(|value| (kind.name.clone(), value)));
+                (values, paths)
+            }
             (Layout::Yaml, _) => {
                 let values = export.values(kind, &objects, options, &[]);
                 let noted = if laid.is_some() { values.clone() } else { Vec::new() };
@@ -135,8 +152,9 @@ pub(super) fn laid<'a>(
             }
         };
         let mut paths = paths.into_iter().map(PathBuf::from);
+        let mut entries = entries.into_iter();
         let placed = |(live, value): (&&'a Object, Value)| match value {
-            Value::Object(value) => Some(Placed { live, value, path: paths.next() }),
+            Value::Object(value) => Some(Placed { live, value, path: paths.next(), entry: entries.next() }),
             _ => None,
         };
         if let Some(laid) = &mut laid {
@@ -153,6 +171,13 @@ pub(super) fn laid<'a>(
     }
     let Export { folders, keywords, problems, .. } = export;
     Ok(Exported { files, folders, keywords, problems })
+}
+
+/// Gives what the file of all kinds has of an object with a file of its own: what it is recognised by, and the file.
+fn entry(kind: &Kind, value: &Value, path: &str) -> Map<String, Value> {
+    let names = kind.identity.first().into_iter().flat_map(|identity| &identity.fields);
+    let known = names.filter_map(|name| Some((name.clone(), value.get(name)?.clone())));
+    known.chain(kind.body.iter().map(|body| (body.clone(), Value::from(format!("./{path}"))))).collect()
 }
 
 /// Tells whether an object that is always there has nothing but its name.
@@ -210,7 +235,7 @@ impl Export {
         let paths: Vec<String> = objects.iter().map(|object| names.path(kind, directory, object, taken)).collect();
         let values = self.values(kind, objects, options, &paths);
         self.files.extend(paths.iter().zip(&values).map(|(path, value)| file(path, value)));
-        if objects.is_empty() {
+        if objects.is_empty() && options.layout == Layout::Directory {
             self.folders.push(PathBuf::from(&directory.folder));
         }
         (values, paths)

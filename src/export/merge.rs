@@ -5,6 +5,7 @@
 //! compared in canonical form, so that a plan of the result is empty. What is written anew is what an export
 //! would write.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
@@ -74,15 +75,16 @@ impl Stays {
 enum Members<'f> {
     Fields(&'f Fields),
     Each(&'f Field),
-    Nothing,
+    /// Whatever stands there: it is compared as a whole.
+    Any,
 }
 
 impl<'f> Members<'f> {
     fn of(field: Option<&'f Field>) -> Self {
         match field {
-            Some(field) if field.holds == Type::Map => field.items.as_deref().map_or(Self::Nothing, Self::Each),
+            Some(field) if field.holds == Type::Map => field.items.as_deref().map_or(Self::Any, Self::Each),
             Some(field) if !field.fields.is_empty() => Self::Fields(&field.fields),
-            _ => Self::Nothing,
+            _ => Self::Any,
         }
     }
 
@@ -90,7 +92,7 @@ impl<'f> Members<'f> {
         match self {
             Self::Fields(fields) => fields.find(name),
             Self::Each(field) => Some(field),
-            Self::Nothing => None,
+            Self::Any => None,
         }
     }
 }
@@ -172,7 +174,7 @@ impl<'a> Merge<'a> {
                 Some(theirs) => {
                     taken.push(&theirs.live.address);
                     if self.tried(|merge| merge.object(kind, item, local, theirs)).is_err() {
-                        let value = Value::Object(theirs.value.clone());
+                        let value = theirs.in_main();
                         self.edits.set_item(item, &value, is_flow)?;
                         self.written.push(value);
                     }
@@ -182,7 +184,7 @@ impl<'a> Merge<'a> {
             }
         }
         let rest = theirs.iter().filter(|theirs| !taken.contains(&&theirs.live.address));
-        let added: Vec<Value> = rest.map(|theirs| Value::Object(theirs.value.clone())).collect();
+        let added: Vec<Value> = rest.map(Placed::in_main).collect();
         self.edits.change_items(node, &removed, &added)?;
         self.written.extend(added);
         Ok(())
@@ -263,7 +265,16 @@ impl<'a> Merge<'a> {
         let live = canon::live(kind, &theirs.live.value);
         let apart = kind.fields.iter().filter(|field| field.is_apart() && self.is_unread(kind, &field.name));
         self.stays = Stays::These(apart.map(|field| field.name.clone()).collect());
-        self.members(Members::Fields(&kind.fields), node, [&local.value, &live, &theirs.value], 1)
+        // What names the file of the object has no more than it says already: the rest goes there.
+        let written = match &*node.data {
+            Data::Map(entries) if entries.iter().any(|entry| kind.body.as_ref() == Some(&entry.key)) => {
+                let is_written = |name: &String| entries.iter().any(|entry| entry.key == *name);
+                let said = theirs.value.iter().filter(|(name, _)| is_written(name));
+                Cow::Owned(said.map(|(name, value)| (name.clone(), value.clone())).collect())
+            }
+            _ => Cow::Borrowed(&theirs.value),
+        };
+        self.members(Members::Fields(&kind.fields), node, [&local.value, &live, &written], 1)
     }
 
     /// Merges one field of an object, which has the text for itself; `node` is the object with that field alone.
@@ -315,8 +326,9 @@ impl<'a> Merge<'a> {
             // What was kept, pins, and what only the API sets have no value.
             let value = local.get(&name).filter(|_| !field.is_some_and(|field| field.secret || field.is_hidden()));
             names.push(name.clone());
-            // What only another variant of the kind has.
-            if depth > 1 && field.is_none() && matches!(declared, Members::Fields(_)) && !live.contains_key(&name) {
+            // What only another variant of the kind has, or what is no more where anything can stand.
+            let is_free = matches!(declared, Members::Fields(_) | Members::Any);
+            if depth > 1 && field.is_none() && is_free && !live.contains_key(&name) {
                 removed.push(at);
                 continue;
             }
@@ -478,7 +490,7 @@ impl<'a> Merge<'a> {
 
 /// Gives all objects of a kind as an export writes them; nothing where the one of a singleton is missing.
 fn whole(kind: &Kind, theirs: &[Placed]) -> Option<Value> {
-    together(kind, theirs.iter().map(|placed| Value::Object(placed.value.clone())).collect())
+    together(kind, theirs.iter().map(Placed::in_main).collect())
 }
 
 /// Tells whether a value of the text says what is live; nothing and a default say the same.

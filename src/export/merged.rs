@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::edits::{Whole, lines};
-use super::files::{self, Exported, File, Laid, Options, not_exported};
+use super::files::{self, Exported, File, Laid, Options, Placed, not_exported};
 use super::merge::Merge;
 pub use super::merge::Takes;
 use crate::config::yaml::{Data, Node};
@@ -86,14 +86,22 @@ pub fn merged(
     let placed = |file: &File| laid.values().flatten().find(|placed| placed.path.as_ref() == Some(&file.path));
     // The files of new objects, which may name those of texts.
     for file in &exported.files {
-        if let Some(placed) = placed(file).filter(|placed| !merging.seen.contains(&placed.live.address)) {
+        let is_named = |placed: &&Placed| placed.entry.is_some();
+        if let Some(placed) =
+            placed(file).filter(|placed| !is_named(placed) && !merging.seen.contains(&placed.live.address))
+        {
             merging.values.push(Value::Object(placed.value.clone()));
             let path = merging.free(written, &file.path);
             merging.merged.files.push(File { path, ..file.clone() });
         }
     }
     let has_main = written.iter().any(|text| text.kind.is_none());
-    for file in exported.files.iter().skip(usize::from(has_main)).filter(|file| placed(file).is_none()) {
+    for file in exported
+        .files
+        .iter()
+        .skip(usize::from(has_main))
+        .filter(|file| placed(file).is_none_or(|placed| placed.entry.is_some()))
+    {
         let whole = whole_file(registry, &laid, &file.path).filter(|_| !is_there(&file.path));
         let is_wanted = |(kind, field): (&Kind, Option<&str>)| {
             field.is_none() || wish.takes.all_fields || !there.kinds.contains(&kind.name)

@@ -56,6 +56,9 @@ pub struct List {
     /// Pages are asked for with `include_totals`.
     #[serde(default = "List::default_totals")]
     pub totals: bool,
+    /// It has a part of each object only: what is needed of them is read one by one.
+    #[serde(default)]
+    pub summary: bool,
     /// Two kinds share the endpoint: those that fit are of this one.
     #[serde(default, rename = "where")]
     pub only: Condition,

@@ -3,6 +3,8 @@
 //! A part of the declaration language of [`super::kind`], where the rest of the crate finds it. Every
 //! key is explained once, in schemas/README.md.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -97,6 +99,9 @@ pub struct Field {
     /// What it refers to.
     #[serde(default, rename = "ref")]
     pub reference: Option<Reference>,
+    /// The members that refer to something, by name, wherever in it they stand.
+    #[serde(default)]
+    pub within: Option<Box<BTreeMap<String, Reference>>>,
     /// The reference does not order the kinds: only the objects that have it.
     #[serde(default)]
     pub unordered: bool,
@@ -213,6 +218,7 @@ impl Field {
     pub fn is_plain(&self) -> bool {
         self.reference.is_none()
             && self.names.is_none()
+            && self.within.is_none()
             && self.fields.is_empty()
             && self.items.as_ref().is_none_or(|items| items.is_plain())
     }

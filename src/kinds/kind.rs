@@ -73,6 +73,10 @@ pub struct Kind {
     /// Where its objects lie in the directory layout.
     #[serde(default)]
     pub directory: Option<Directory>,
+    /// The member by which an entry of the one file of all kinds names the JSON file that has the object,
+    /// the same as in the directory layout.
+    #[serde(default)]
+    pub body: Option<String>,
     /// Kinds that must be done before, beyond those that fields refer to.
     #[serde(default)]
     pub after: Vec<String>,
@@ -135,6 +139,12 @@ impl Kind {
             || self.variants.iter().map(|variants| &variants.by).any(is_it)
             || self.system.iter().chain(waits).any(|condition| condition.names(name))
             || self.fields.get(name).is_some_and(|field| field.hidden_without.is_some() || field.is_apart())
+    }
+
+    /// Tells whether its list has only a part of each object, which is read by the object's own endpoint.
+    #[must_use]
+    pub fn has_summaries(&self) -> bool {
+        self.list.as_ref().is_some_and(|list| list.summary)
     }
 
     /// Goes through the fields that stand at one endpoint of their own each.

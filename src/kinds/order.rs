@@ -56,7 +56,8 @@ fn is_ordered(field: &Field) -> bool {
 pub(super) fn referred(kind: &Kind, counts: impl Fn(&Field) -> bool + Copy) -> Vec<&str> {
     let mut names = Vec::new();
     walk(kind, counts, &mut |field| {
-        names.extend(field.reference.iter().flat_map(Reference::kinds));
+        let within = field.within.iter().flat_map(|within| within.values());
+        names.extend(field.reference.iter().chain(within).flat_map(Reference::kinds));
         names.extend(field.names.iter().map(|named| named.kind.as_str()));
     });
     names
@@ -65,7 +66,10 @@ pub(super) fn referred(kind: &Kind, counts: impl Fn(&Field) -> bool + Copy) -> V
 /// Lists the references of all fields that count, in all variants of a kind.
 pub fn references(kind: &Kind, counts: impl Fn(&Field) -> bool + Copy) -> Vec<&Reference> {
     let mut found = Vec::new();
-    walk(kind, counts, &mut |field| found.extend(&field.reference));
+    walk(kind, counts, &mut |field| {
+        found.extend(&field.reference);
+        found.extend(field.within.iter().flat_map(|within| within.values()));
+    });
     found
 }
 

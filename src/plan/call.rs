@@ -11,11 +11,12 @@ use serde_json::{Map, Value};
 use super::body::{body, top};
 use super::elements::Elements;
 use super::parts::Parts;
+use super::references::mentions;
 use super::sets::Along;
 use super::{Action, Change};
 use crate::error::Problem;
 use crate::kinds::kind::{Endpoint, Field, Fields, Kind, Lookup, Method, Wait, at};
-use crate::tenant::names::Names;
+use crate::tenant::names::{Names, references};
 use crate::tenant::{Object, fill};
 use crate::text::escape;
 
@@ -197,7 +198,13 @@ pub(super) fn with_ids(
     live: Option<&Object>,
 ) -> Result<(), Problem> {
     let unknown = names.put_ids(kind, body);
-    let is_new = |pointer: &str| live.is_none_or(|live| at(&live.value, pointer) != at(body, pointer));
+    let said = references(kind, body);
+    let is_said_already = |live: &Object, pointer: &str| {
+        let mention = said.iter().find(|mention| mention.pointer == pointer);
+        at(&live.value, pointer) == at(body, pointer)
+            || mention.is_some_and(|mention| mentions(kind, &live.value, mention))
+    };
+    let is_new = |pointer: &str| live.is_none_or(|live| !is_said_already(live, pointer));
     match unknown.iter().find(|(pointer, _)| is_new(pointer)) {
         None => Ok(()),
         Some((pointer, reference)) => Err(Problem::error(format!(

@@ -1,6 +1,6 @@
 //! References that must lead somewhere: to what the definitions or the tenant have, and will have.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::scope::Scope;
 use super::{Action, Change, unread};
@@ -83,6 +83,7 @@ impl References<'_> {
         let live = change.id.as_deref().and_then(|id| self.live.1.by_id(&change.kind, id));
         let (Some(live), Some((set, _))) = (live, link.mention.pointer.rsplit_once('/')) else { return false };
         elements(at(&live.value, set)).iter().any(|item| *item == *link.mention.text)
+            || self.registry.get(&change.kind).is_some_and(|kind| mentions(kind, &live.value, link.mention))
     }
 
     /// Finds where a reference stands in the files: a set has another order there.
@@ -200,6 +201,24 @@ impl References<'_> {
         };
         left_out.into_iter().any(has)
     }
+}
+
+/// Tells whether an object refers to the same already, deep within a list, in which elements move.
+pub(super) fn mentions(kind: &Kind, value: &Map<String, Value>, mention: &Mention) -> bool {
+    let is_deep = |pointer: &str| pointer.split('/').skip(1).filter(|part| is_number(part)).count() > 0;
+    let place =
+        |pointer: &str| pointer.split('/').filter(|part| !is_number(part)).map(str::to_owned).collect::<Vec<_>>();
+    mention.reference.via.is_none()
+        && is_deep(&mention.pointer)
+        && references(kind, value).iter().any(|other| {
+            other.text == mention.text
+                && other.reference == mention.reference
+                && place(&other.pointer) == place(&mention.pointer)
+        })
+}
+
+fn is_number(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The changes by address: what they take away.

@@ -220,6 +220,9 @@ pub fn references_mut(
         }
     }
     fn walk(field: &Field, value: &mut Value, at: &str, visit: &mut impl FnMut(&str, &Reference, &mut String)) {
+        if let Some(within) = &field.within {
+            return anywhere_mut(within, value, at, visit);
+        }
         match value {
             Value::String(text) if !text.is_empty() => {
                 if let Some(reference) = &field.reference {
@@ -238,6 +241,32 @@ pub fn references_mut(
         }
     }
     members(fields, value, "", visit);
+}
+
+/// Goes through the members of some names, at any depth.
+fn anywhere_mut(
+    within: &BTreeMap<String, Reference>,
+    value: &mut Value,
+    at: &str,
+    visit: &mut impl FnMut(&str, &Reference, &mut String),
+) {
+    match value {
+        Value::Object(map) => {
+            for (name, value) in map {
+                let at = format!("{at}/{}", escape(name));
+                match (within.get(name), value) {
+                    (Some(reference), Value::String(text)) if !text.is_empty() => visit(&at, reference, text),
+                    (_, value) => anywhere_mut(within, value, &at, visit),
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (index, value) in items.iter_mut().enumerate() {
+                anywhere_mut(within, value, &format!("{at}/{index}"), visit);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// A text of an object that refers to something.
@@ -278,6 +307,9 @@ fn mentions(fields: &Fields, value: &Map<String, Value>, at: &str, found: &mut V
 }
 
 fn mention(field: &Field, value: &Value, at: &str, siblings: (&Fields, &Map<String, Value>), found: &mut Vec<Mention>) {
+    if let Some(within) = &field.within {
+        return anywhere(within, value, at, found);
+    }
     match value {
         Value::String(text) if !text.is_empty() => {
             let Some(reference) = &field.reference else { return };
@@ -299,6 +331,30 @@ fn mention(field: &Field, value: &Value, at: &str, siblings: (&Fields, &Map<Stri
             let Some(item) = &field.items else { return };
             for (index, value) in items.iter().enumerate() {
                 mention(item, value, &format!("{at}/{index}"), siblings, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Lists the references of the members of some names, at any depth.
+fn anywhere(within: &BTreeMap<String, Reference>, value: &Value, at: &str, found: &mut Vec<Mention>) {
+    match value {
+        Value::Object(map) => {
+            for (name, value) in map {
+                let pointer = format!("{at}/{}", escape(name));
+                match (within.get(name), value) {
+                    (Some(reference), Value::String(text)) if !text.is_empty() => {
+                        let (reference, text) = (reference.clone(), text.clone());
+                        found.push(Mention { pointer, reference, text, owner: None });
+                    }
+                    (_, value) => anywhere(within, value, &pointer, found),
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (index, value) in items.iter().enumerate() {
+                anywhere(within, value, &format!("{at}/{index}"), found);
             }
         }
         _ => {}

@@ -57,6 +57,12 @@ impl Needs {
         needs
     }
 
+    /// Tells whether a live object is needed with all its fields: a definition has it.
+    #[must_use]
+    pub fn object(&self, kind: &Kind, object: &Object) -> bool {
+        self.is_all || self.definitions_of(kind, object).next().is_some()
+    }
+
     /// Tells whether a field of a live object is needed.
     #[must_use]
     pub fn field(&self, kind: &Kind, field: &Field, object: &Object) -> bool {

@@ -153,6 +153,14 @@ pub(crate) fn sample(field: &Field, second: bool) -> Option<Value> {
         Type::Map => {
             Some(json!({ "key": field.items.as_ref().map_or(Some(json!("v")), |item| sample(item, second))? }))
         }
+        Type::List if field.items.is_none() => {
+            let named = field.within.iter().flat_map(|within| within.iter());
+            let deep = named.filter_map(|(name, reference)| {
+                let field = Field { reference: Some(reference.clone()), ..Field::default() };
+                Some((name.clone(), Value::from(text(&field, n)?)))
+            });
+            Some(json!([{ "id": format!("value{n}"), "params": { "then": [Value::Object(deep.collect())] } }]))
+        }
         Type::List | Type::Set => {
             let item = field.items.as_deref()?;
             let element = |second| {

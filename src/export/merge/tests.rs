@@ -65,7 +65,7 @@ fn merged(text: &str, live: &Value, keeps_markers: bool) -> (String, Vec<String>
                 (*kind).to_owned(),
                 objects
                     .iter()
-                    .map(|(live, value)| Placed { live, value: value.clone(), path: None })
+                    .map(|(live, value)| Placed { live, value: value.clone(), path: None, entry: None })
                     .collect::<Vec<_>>(),
             )
         })
