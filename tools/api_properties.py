@@ -25,17 +25,21 @@ PARTS = {
 }
 
 
-def properties(schema, defs, path, seen):
+def properties(schema, defs, path, seen, above=()):
     while "$ref" in schema:
-        schema = defs[schema["$ref"].rsplit("/", 1)[1]]
+        name = schema["$ref"].rsplit("/", 1)[1]
+        # What holds its own like: once is enough.
+        if name in above:
+            return
+        schema, above = defs[name], (*above, name)
     for part in schema.get("anyOf", []):
-        properties(part, defs, path, seen)
+        properties(part, defs, path, seen, above)
     for name, member in schema.get("properties", {}).items():
         pointer = f"{path}/{name}"
         seen.add(pointer)
-        properties(member, defs, pointer, seen)
+        properties(member, defs, pointer, seen, above)
     if isinstance(schema.get("items"), dict):
-        properties(schema["items"], defs, path + "/[]", seen)
+        properties(schema["items"], defs, path + "/[]", seen, above)
 
 
 def listing(file, parts):
