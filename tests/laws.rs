@@ -81,7 +81,11 @@ fn rest_of(field: &Field, value: &Value) -> Option<Value> {
 
 /// A fixed name that is always there and has nothing is not written down.
 fn says_something(kind: &str, object: &Object) -> bool {
-    let held = Registry::builtin().get(kind).and_then(|kind| kind.keys.as_ref()?.holds.as_ref());
+    let kind = Registry::builtin().get(kind).unwrap();
+    if let Some(keys) = kind.keys.as_ref().filter(|_| kind.is_fixed() && kind.update.is_some()) {
+        return object.value.iter().any(|(name, value)| !keys.is_in(name) && !value.is_null());
+    }
+    let held = kind.keys.as_ref().and_then(|keys| keys.holds.as_ref());
     held.is_none_or(|held| object.value.get(held).is_some_and(|held| held != &Value::Array(Vec::new())))
 }
 

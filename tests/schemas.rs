@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use tenantctl::kinds::Registry;
-use tenantctl::kinds::kind::{Field, Fields, Kind};
+use tenantctl::kinds::kind::{Field, Fields, Keys, Kind};
 
 /// Tells whether a pointer means a field, or a member of something open, in one of the kind's variants.
 fn is_declared(kind: &Kind, pointer: &str) -> bool {
@@ -99,6 +99,6 @@ fn what_a_declaration_names_exists() {
         );
         let is_several = kind.list.is_some() || kind.keys.is_some();
         assert!(kind.singleton != is_several, "{}: a singleton, a list or fixed names", kind.name);
-        assert!(kind.keys.iter().all(|keys| is_field(&keys.field)), "{}: keys", kind.name);
+        assert!(kind.keys.iter().flat_map(Keys::fields).all(|name| is_field(&name.to_owned())), "{}: keys", kind.name);
     }
 }

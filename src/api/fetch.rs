@@ -15,7 +15,7 @@ use super::failure::{Cause, Failure};
 use super::paging::{Ask, Finish, Reading};
 use super::{Client, Query};
 use crate::error::Error;
-use crate::kinds::kind::{Child, Endpoint, Field, Keys, Kind, List, Method, Part, at};
+use crate::kinds::kind::{self, Child, Endpoint, Field, Keys, Kind, List, Method, Part, at};
 use crate::kinds::part::put;
 use crate::plan::call::encoded;
 use crate::tenant::needs::Needs;
@@ -96,7 +96,7 @@ impl Client {
             match self.in_full(kind, objects, needs, after + 1).await {
                 Ok(objects) => self.with_children(kind, objects, needs, after + 2).await,
                 Err(failure) => {
-                    let reason = unreadable(&failure).ok_or(failure)?;
+                    let reason = unreadable(kind, None, &failure).ok_or(failure)?;
                     Ok((Found::Unreadable(reason), Vec::new()))
                 }
             }
@@ -169,7 +169,7 @@ impl Client {
                 read => object_in(get, Some(name), read?)?,
             },
         };
-        value.entry(keys.field.clone()).or_insert_with(|| Value::from(name));
+        named(keys, name, &mut value);
         Ok(Some(value))
     }
 
@@ -192,7 +192,7 @@ impl Client {
             _ => return Err(missing()),
         };
         if let (Some(keys), Some(name)) = (&kind.keys, id) {
-            value.entry(keys.field.clone()).or_insert_with(|| Value::from(name));
+            named(keys, name, &mut value);
         }
         let mut read = object(kind, value);
         for (field, value) in self.children_of(kind, &read, needs, after + 1).await? {
@@ -455,7 +455,14 @@ fn is_one_list(one: &Kind, other: &Kind) -> bool {
 }
 
 fn with_handle(path: &str, id: Option<&str>) -> String {
-    id.map_or_else(|| path.to_owned(), |id| path.replace("{id}", &encoded(id)))
+    id.map_or_else(|| path.to_owned(), |id| kind::with_handle(path, id, encoded))
+}
+
+/// Gives an object the members that say its name, where the answer does not.
+fn named(keys: &Keys, name: &str, value: &mut Map<String, Value>) {
+    for (field, part) in keys.members(name) {
+        value.entry(field).or_insert(part);
+    }
 }
 
 /// Gives an element of a field in the form of files, with what is declared of it and its own handle.
@@ -495,6 +502,6 @@ pub(crate) fn unreadable(kind: &Kind, field: Option<&Field>, failure: &Failure) 
 
 /// Wraps what the API gave.
 pub(crate) fn object(kind: &Kind, value: Map<String, Value>) -> Object {
-    let id = kind.id.as_ref().and_then(|id| value.get(id)).and_then(Value::as_str).map(str::to_owned);
+    let id = kind.handle_of(&value);
     Object { address: Address::of(kind, &value), id, value, provenance: Arc::default() }
 }

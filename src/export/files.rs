@@ -183,7 +183,7 @@ fn entry(kind: &Kind, value: &Value, path: &str) -> Map<String, Value> {
 /// Tells whether an object that is always there has nothing but its name.
 fn is_unset(kind: &Kind, object: &Object) -> bool {
     let keys = kind.keys.as_ref().filter(|_| kind.is_fixed());
-    keys.is_some_and(|keys| object.value.iter().all(|(name, value)| *name == keys.field || value.is_null()))
+    keys.is_some_and(|keys| object.value.iter().all(|(name, value)| keys.is_in(name) || value.is_null()))
 }
 
 /// Tells whether an object is, or belongs to, the application that tenantctl signs in with.

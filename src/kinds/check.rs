@@ -37,6 +37,14 @@ pub fn check(kind: &Kind, object: &Object, strict: bool) -> Problems {
     for rule in &kind.rules {
         checker.rule(rule);
     }
+    // Of one field its own `enum` says so.
+    if let (Some(keys), None, Some(name)) = (&kind.keys, &kind.id, kind.handle_of(&object.value))
+        && !keys.values.contains(&name)
+        && !checker.problems.has_errors()
+    {
+        let known = one_of(&keys.values.iter().map(String::as_str).collect::<Vec<_>>());
+        checker.error("", "is not known", Some(format!("known are {known}")));
+    }
     let has_identity = kind.singleton || kind.identity.is_empty() || identity_of(kind, &object.value).is_some();
     if !has_identity && !checker.problems.has_errors() {
         let fields = one_of(&identity);

@@ -27,6 +27,21 @@ pub struct Endpoint {
     /// The rate limit that it counts against, if it has one of its own.
     #[serde(default)]
     pub bucket: Option<String>,
+    /// An update that replaces the object: what a change does not touch has to be sent along.
+    #[serde(default)]
+    pub replaces: bool,
+}
+
+/// Fills an object's handle in the path of an endpoint: as `{id}`, or its parts in the place of variables.
+#[must_use]
+pub fn with_handle(path: &str, handle: &str, encoded: fn(&str) -> String) -> String {
+    let path = path.replace("{id}", &encoded(handle));
+    let mut parts = handle.split('/');
+    let filled = path.split('/').map(|segment| {
+        let part = segment.starts_with('{').then(|| parts.next()).flatten();
+        part.map_or_else(|| segment.to_owned(), encoded)
+    });
+    filled.collect::<Vec<_>>().join("/")
 }
 
 impl Endpoint {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 pub use super::child::{Child, ChildCall, Lookup};
 pub use super::condition::{Condition, OneOf, at, remove_at, value_of};
 pub use super::directory::Directory;
-pub use super::endpoint::{Endpoint, List, Method, Paging};
+pub use super::endpoint::{Endpoint, List, Method, Paging, with_handle};
 pub use super::entitlement::Entitlement;
 pub use super::field::{Companion, Convert, Field, FieldCall, Named, Type, Until, Wait};
 pub use super::fields::Fields;
@@ -135,7 +135,7 @@ impl Kind {
         let waits = self.fields.iter().filter_map(|field| field.until.as_ref()).map(|until| &until.live);
         self.id.iter().chain(&self.own).any(is_it)
             || self.identity.iter().flat_map(|identity| &identity.fields).any(is_it)
-            || self.keys.iter().map(|keys| &keys.field).any(is_it)
+            || self.keys.iter().flat_map(Keys::fields).any(|other| other == name)
             || self.variants.iter().map(|variants| &variants.by).any(is_it)
             || self.system.iter().chain(waits).any(|condition| condition.names(name))
             || self.fields.get(name).is_some_and(|field| field.hidden_without.is_some() || field.is_apart())
@@ -145,6 +145,16 @@ impl Kind {
     #[must_use]
     pub fn has_summaries(&self) -> bool {
         self.list.as_ref().is_some_and(|list| list.summary)
+    }
+
+    /// Gives the API's own handle of an object.
+    #[must_use]
+    pub fn handle_of(&self, object: &Map<String, Value>) -> Option<String> {
+        let text = |name: &str| object.get(name)?.as_str().map(str::to_owned);
+        match (&self.keys, &self.id) {
+            (Some(keys), None) => Some(keys.fields().map(text).collect::<Option<Vec<_>>>()?.join("/")),
+            (_, id) => text(id.as_deref()?),
+        }
     }
 
     /// Goes through the fields that stand at one endpoint of their own each.
@@ -174,13 +184,33 @@ pub struct Identity {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Keys {
-    /// The field that holds the name; it is the handle too.
+    /// The field that holds the name; it is the handle too. Of several, joined by `/`, each holds a part.
     pub field: String,
     /// The names.
     pub values: Vec<String>,
     /// Files have a map from names to the value of this field, in the place of a list of objects.
     #[serde(default)]
     pub holds: Option<String>,
+}
+
+impl Keys {
+    /// Goes through the fields that hold the name, each a part of it.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.field.split('/')
+    }
+
+    /// Tells whether a field holds the name or a part of it.
+    #[must_use]
+    pub fn is_in(&self, field: &str) -> bool {
+        self.fields().any(|name| name == field)
+    }
+
+    /// Gives the members that an object of a name has by that.
+    pub fn members(&self, name: &str) -> impl Iterator<Item = (String, Value)> {
+        let parts = if self.field.contains('/') { name.split('/').collect() } else { vec![name] };
+        let members = self.fields().zip(parts).map(|(field, part)| (field.to_owned(), Value::from(part)));
+        members.collect::<Vec<_>>().into_iter()
+    }
 }
 
 /// Fields of an object's member that depend on the value of a field of the object.

@@ -53,8 +53,9 @@ impl Registry {
     pub fn parse(json: &str) -> Result<Self, String> {
         let mut kinds: Vec<Kind> = serde_json::from_str(json).map_err(|error| error.to_string())?;
         for kind in &mut kinds {
-            // A fixed name is the handle.
-            kind.id = kind.id.take().or_else(|| kind.keys.as_ref().map(|keys| keys.field.clone()));
+            // A fixed name is the handle; no one field holds it where it has parts.
+            let name = kind.keys.as_ref().map(|keys| &keys.field).filter(|field| !field.contains('/'));
+            kind.id = kind.id.take().or_else(|| name.cloned());
         }
         let kinds = variants::resolved(element::resolved(kinds))?;
         let levels = order::levels(&kinds)?;

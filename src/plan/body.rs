@@ -63,8 +63,11 @@ pub(super) fn body(
             body.insert(field.name.clone(), default.clone());
         }
     }
+    let is_any = live.is_some() && !body.is_empty();
+    let is_replaced = kind.update.as_ref().is_some_and(|update| update.replaces);
     for field in &kind.fields {
-        let is_lost = field.lost_with.as_ref().is_some_and(|other| body.contains_key(other));
+        let is_lost = field.lost_with.as_ref().is_some_and(|other| body.contains_key(other))
+            || is_replaced && is_any && !field.read_only && !field.create_only && is_wanted(field);
         let found = live.and_then(|live| live.value.get(&field.name)).filter(|_| !is_other_case(&field.name));
         let wanted = desired.value.get(&field.name).filter(|_| live.is_some());
         match (is_lost && !body.contains_key(&field.name), wanted, found) {

@@ -15,7 +15,7 @@ use super::references::mentions;
 use super::sets::Along;
 use super::{Action, Change};
 use crate::error::Problem;
-use crate::kinds::kind::{Endpoint, Field, Fields, Kind, Lookup, Method, Wait, at};
+use crate::kinds::kind::{Endpoint, Field, Fields, Kind, Lookup, Method, Wait, at, with_handle};
 use crate::tenant::names::{Names, references};
 use crate::tenant::{Object, fill};
 use crate::text::escape;
@@ -150,7 +150,7 @@ fn endpoint(
 }
 
 fn path(pattern: &str, id: Option<&str>) -> String {
-    fill(pattern, |_| id.map(encoded))
+    id.map_or_else(|| pattern.to_owned(), |id| with_handle(pattern, id, encoded))
 }
 
 /// Takes the fields out of a body that stand in the path.

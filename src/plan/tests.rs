@@ -22,8 +22,8 @@ fn tenant(value: &Value) -> Tenant {
         let objects = objects.as_array().cloned().unwrap_or_else(|| vec![objects.clone()]);
         let objects = objects.into_iter().map(|object| {
             let value: Map<String, Value> = object.as_object().unwrap().clone();
-            let id = kind.id.as_ref().and_then(|id| value.get(id)).and_then(Value::as_str);
-            let id = id.filter(|_| kind.name != "clientGrants" || value.contains_key("id")).map(str::to_owned);
+            let id = kind.handle_of(&value);
+            let id = id.filter(|_| kind.name != "clientGrants" || value.contains_key("id"));
             Object { address: Address::of(kind, &value), id, value, provenance: Arc::default() }
         });
         tenant.kinds.insert(name.clone(), objects.collect());
@@ -181,6 +181,25 @@ fn excluding_an_application_excludes_its_grants() {
     let plan = planned_with(&desired, &live, &policy).unwrap().plan;
     assert!(plan.is_empty(), "{:?}", lines(&plan));
     assert_eq!(plan.summary.unmanaged, 2);
+}
+
+#[test]
+fn an_update_that_replaces_the_object_sends_the_rest_along() {
+    let desired =
+        json!({"guardianFactorProviders": [{"name": "sms", "provider": "twilio", "from": "+2", "sid": null}]});
+    let live = json!({"guardianFactorProviders": [
+        {"name": "sms", "provider": "twilio", "from": "+1", "sid": "a", "auth_token": "s3cret"},
+    ]});
+    let sent = json!({"from": "+2", "sid": null, "auth_token": "s3cret"});
+    let path = "/guardian/factors/sms/providers/twilio".to_owned();
+    assert_eq!(bodies(&planned(&desired, &live)), [(Method::Put, path.clone(), sent)]);
+    // A secret that the API does not show comes from the definition.
+    let desired = json!({"guardianFactorProviders": [
+        {"name": "sms", "provider": "twilio", "from": "+2", "auth_token": "s3cret"},
+    ]});
+    let live = json!({"guardianFactorProviders": [{"name": "sms", "provider": "twilio", "from": "+1"}]});
+    let sent = json!({"from": "+2", "auth_token": "s3cret"});
+    assert_eq!(bodies(&planned(&desired, &live)), [(Method::Put, path, sent)]);
 }
 
 #[test]

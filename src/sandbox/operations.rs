@@ -61,8 +61,14 @@ pub fn handle(store: &mut Store, request: &Request, route: &Route, moment: &mut 
             let number = store.create(&work, work.above.clone(), sent, moment)?;
             Ok(replied(&answers.create, 201, Some(store.show(&work, number, Answer::Create, moment))))
         }),
-        Operation::Update => parts::sent(work.kind, request).and_then(|sent| {
+        Operation::Update => parts::sent(work.kind, request).and_then(|mut sent| {
             let number = store.wanted(&work, own)?;
+            if work.kind.update.as_ref().is_some_and(|update| update.replaces) {
+                let keys = work.kind.keys.iter().zip(own);
+                sent.extend(keys.flat_map(|(keys, name)| keys.members(name)));
+                store.replace_row(&work, number, sent, moment)?;
+                return Ok(Response::written(200, Some(store.show(&work, number, Answer::Update, moment))));
+            }
             store.update_row(&work, number, sent, moment)?;
             Ok(Response::written(200, Some(store.show(&work, number, Answer::Update, moment))))
         }),
@@ -98,6 +104,8 @@ pub(super) fn replied(reply: &Reply, status: u16, body: Option<Value>) -> Respon
 /// Refuses a name that no object of a kind with fixed names has. Not recorded: the shape is that of the API's
 /// refusals of other paths.
 fn unknown_name(kind: &Kind, name: &str) -> Option<Response> {
+    // Where a name has parts, they stand in fixed paths.
+    kind.id.as_ref()?;
     let keys = kind.keys.as_ref().filter(|keys| !keys.values.iter().any(|value| value == name))?;
     let message = format!("Path validation error: 'No enum match for: {name}' on property {}.", keys.field);
     Some(Response::refused(400, "Bad Request", Some("invalid_uri"), &message))

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::exchange::Moment;
 use super::fill;
@@ -157,16 +157,17 @@ impl Store {
         for kind in self.registry.iter().filter(|kind| kind.create.is_none()) {
             for name in kind.keys.iter().flat_map(|keys| &keys.values) {
                 let collection = name_of(kind, None);
-                if let (None, Some(field)) = (self.find(&collection, kind, None, name), kind.id.as_deref()) {
-                    self.insert(&collection, None, std::iter::once((field.to_owned(), json!(name))).collect());
+                if self.find(&collection, kind, None, name).is_none() {
+                    let keys = kind.keys.iter();
+                    self.insert(&collection, None, keys.flat_map(|keys| keys.members(name)).collect());
                 }
             }
         }
     }
 
     fn put(&mut self, collection: &str, row: Row) {
-        let handle = self.handle_field(collection).and_then(|id| row.object.get(id)?.as_str());
-        let place = handle.map(|handle| place(row.parent.as_deref(), handle));
+        let handle = self.kind_of(collection).and_then(|kind| kind.handle_of(&row.object));
+        let place = handle.map(|handle| place(row.parent.as_deref(), &handle));
         let rows = self.collections.entry(collection.to_owned()).or_default();
         if let Some(place) = place {
             rows.by_place.insert(place, row.number);
@@ -174,11 +175,10 @@ impl Store {
         rows.rows.insert(row.number, row);
     }
 
-    fn handle_field(&self, collection: &str) -> Option<&'static str> {
+    fn kind_of(&self, collection: &str) -> Option<&'static Kind> {
         let mut names = collection.split('/');
         let kind = self.kind(names.next()?)?;
-        let kind = names.try_fold(kind, |kind, name| children_of(kind).find(|child| child.name == name))?;
-        kind.id.as_deref()
+        names.try_fold(kind, |kind, name| children_of(kind).find(|child| child.name == name))
     }
 
     /// Adds a row, and gives its number.
@@ -203,8 +203,7 @@ impl Store {
 
     /// Gives the handle of the object of a number.
     pub(super) fn handle_at(&self, collection: &str, kind: &Kind, number: u64) -> String {
-        let handle = kind.id.as_deref().and_then(|id| self.row(collection, number).object.get(id));
-        handle.and_then(Value::as_str).unwrap_or_default().to_owned()
+        kind.handle_of(&self.row(collection, number).object).unwrap_or_default()
     }
 
     /// Finds an object by handle, or by the field that may stand for it; some clients encode that
@@ -235,11 +234,11 @@ impl Store {
 
     /// Removes a row, and all that lives below it.
     pub(super) fn remove(&mut self, collection: &str, number: u64) {
-        let handle = self.handle_field(collection);
+        let kind = self.kind_of(collection);
         let Some(rows) = self.collections.get_mut(collection) else { return };
         let Some(row) = rows.rows.remove(&number) else { return };
-        let Some(handle) = handle.and_then(|field| row.object.get(field)?.as_str()) else { return };
-        let place = place(row.parent.as_deref(), handle);
+        let Some(handle) = kind.and_then(|kind| kind.handle_of(&row.object)) else { return };
+        let place = place(row.parent.as_deref(), &handle);
         if rows.by_place.get(&place) == Some(&number) {
             rows.by_place.remove(&place);
         }

@@ -85,8 +85,8 @@ impl Draw {
         for (number, numbers) in lists.into_iter().enumerate() {
             self.numbers = numbers.into_iter();
             let fixed = kind.keys.as_ref().filter(|_| kind.is_fixed());
-            let fixed = fixed.map(|keys| (keys.field.clone(), json!(keys.values[number])));
-            let Some(mut object) = self.object(kind, fixed.into_iter().collect()) else { continue };
+            let fixed = fixed.map(|keys| keys.members(&keys.values[number]));
+            let Some(mut object) = self.object(kind, fixed.into_iter().flatten().collect()) else { continue };
             if known.insert(Address::of(kind, &object)) {
                 let objects = self.names.entry(&kind.name).or_default();
                 for mark in kind.fields.iter().filter(|field| field.exclusive && !objects.is_empty()) {

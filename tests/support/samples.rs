@@ -273,6 +273,10 @@ pub(crate) fn beside(kind: &Kind, path: &Path) -> Map<String, Value> {
                 "header_value": "a-value",
             }},
         }}),
+        ("guardianFactorProviders", at) if at.starts_with("/aws_") || at.starts_with("/sns_") => {
+            json!({"name": "push-notification", "provider": "sns"})
+        }
+        ("guardianFactorProviders", _) => json!({"name": "sms", "provider": "twilio"}),
         ("rateLimitPolicies", "/configuration/redirect_uri") => {
             json!({"configuration": {"action": "redirect", "limit": 10}})
         }

@@ -18,7 +18,7 @@ fn tenant(kinds: &Value) -> Tenant {
         let values = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
         let object = |value: Value| {
             let Value::Object(value) = value else { panic!("an object") };
-            let id = kind.id.as_ref().and_then(|id| value.get(id)).and_then(Value::as_str).map(str::to_owned);
+            let id = kind.handle_of(&value);
             Object { address: Address::of(kind, &value), id, value, provenance: Arc::default() }
         };
         tenant.kinds.insert(name.clone(), values.into_iter().map(object).collect());
