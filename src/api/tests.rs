@@ -432,6 +432,21 @@ async fn a_fixed_name_that_is_always_there_may_have_nothing_and_one_list_may_ans
 }
 
 #[tokio::test]
+async fn a_name_of_two_fields_stands_in_the_path_in_its_parts() {
+    let server = Server::start(|_, asked| match asked.line.as_str() {
+        "GET /api/v2/guardian/factors/sms/providers/twilio" => Reply::Json(200, json!({})),
+        "GET /api/v2/guardian/factors/push-notification/providers/sns" => Reply::Json(200, json!({"aws_region": "a"})),
+        other => panic!("{other}"),
+    });
+    let kind = kind("guardianFactorProviders");
+    let found = server.client().await.fetch(&[kind], &Needs::everything()).await.unwrap();
+    let objects: Vec<_> =
+        found.objects(&kind.name).iter().map(|it| (it.id.as_deref().unwrap(), json!(it.value))).collect();
+    let sns = json!({"aws_region": "a", "name": "push-notification", "provider": "sns"});
+    assert_eq!(objects, [("sms/twilio", json!({"name": "sms", "provider": "twilio"})), ("push-notification/sns", sns)]);
+}
+
+#[tokio::test]
 async fn a_list_below_an_object_that_may_not_be_read_forbids_a_plan_and_is_told_by_an_export() {
     let server = Server::start(|_, asked| match asked.line.as_str() {
         "GET /api/v2/roles/r1/permissions" => Reply::Json(403, json!({"statusCode": 403, "message": "Not here"})),

@@ -138,3 +138,16 @@ impl fmt::Display for Method {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::with_handle;
+
+    #[test]
+    fn a_handle_stands_in_a_path_whole_or_in_parts() {
+        let at = |path, handle| with_handle(path, handle, |part| part.replace('/', "%2F"));
+        assert_eq!(at("/things/{id}/texts", "a/b"), "/things/a%2Fb/texts");
+        assert_eq!(at("/factors/{name}/providers/{provider}", "sms/twilio"), "/factors/sms/providers/twilio");
+        assert_eq!(at("/factors/{name}/providers/{provider}", "sms"), "/factors/sms/providers/{provider}");
+    }
+}

@@ -126,3 +126,21 @@ fn pointers_are_written_as_people_write_them() {
     assert_eq!(label("/scopes/0/value"), "scopes[0].value");
     assert_eq!(label("/a~1b/c~0d"), "a/b.c~d");
 }
+
+#[test]
+fn a_name_of_two_fields_is_one_that_is_known() {
+    let kind = Registry::builtin().get("guardianFactorProviders").unwrap();
+    let said = |provider: &str| {
+        let value = json!({"name": "sms", "provider": provider}).as_object().unwrap().clone();
+        let address = Address::of(kind, &value);
+        let problems = check(kind, &Object { address, id: None, value, provenance: Arc::default() }, false);
+        problems
+            .sorted()
+            .iter()
+            .map(|it| format!("{} [{}]", it.message, it.hint.as_deref().unwrap_or("")))
+            .collect::<Vec<_>>()
+    };
+    assert!(said("twilio").is_empty());
+    let known = "known are `sms/twilio` or `push-notification/sns`";
+    assert_eq!(said("sns"), [format!("guardianFactorProviders/sms/sns is not known [{known}]")]);
+}
