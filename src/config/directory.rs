@@ -191,6 +191,7 @@ mod tests {
             "emails/verify_email.json",
             "triggers/any.json",
             "triggers/triggers.json",
+            "pages/login.json",
             "node_modules/x/y.json",
         ]);
         assert_eq!(
@@ -198,13 +199,14 @@ mod tests {
             [
                 "clients: clients/A.json, clients/B.json",
                 "databases: database-connections/users/database.json",
+                "emailProvider: emails/provider.json",
                 "emailTemplates: emails/verify_email.json",
                 "roles: ",
                 "tenant: tenant.json",
                 "triggers: triggers/any.json",
             ]
         );
-        assert_eq!(problems, ["`emails/provider.json` is not managed by this version: it is left alone"]);
+        assert_eq!(problems, ["`pages` is not managed by this version: it is left alone"]);
     }
 
     #[test]
