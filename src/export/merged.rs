@@ -18,7 +18,7 @@ use crate::error::{Error, Problem};
 use crate::kinds::Registry;
 use crate::kinds::kind::Kind;
 use crate::tenant::unreadable::Unreadable;
-use crate::tenant::{Address, Tenant};
+use crate::tenant::{Address, Object, Tenant};
 
 /// What a merge is asked for.
 #[derive(Clone, Copy)]
@@ -62,9 +62,10 @@ pub fn merged(
     wish: Wish<'_>,
 ) -> Result<Merged, Error> {
     let mut laid = Laid::new();
-    let exported = files::laid(registry, tenant, options, Some(&mut laid))?;
+    let mut exported = files::laid(registry, tenant, options, Some(&mut laid))?;
     laid.retain(|kind, _| there.kinds.contains(kind) || (wish.is_asked_for)(kind));
     let written = &there.texts;
+    keep_apart(&mut exported, &mut laid, written);
     let mut merging = Merging {
         registry,
         exported: &exported,
@@ -127,6 +128,36 @@ pub fn merged(
     let not_exported = not_exported(keywords.into_iter().map(String::as_str));
     merged.problems.splice(0..0, exported.problems.into_iter().chain(not_exported));
     Ok(merged)
+}
+
+/// Gives objects whose files are named in the file of all kinds other names where another object has theirs.
+fn keep_apart(exported: &mut Exported, laid: &mut Laid<'_>, written: &[Written<'_>]) {
+    for placed in laid.values_mut().flatten() {
+        let (Some(path), Some(entry)) = (placed.path.clone(), &mut placed.entry) else { continue };
+        let live = placed.live;
+        let is_it = |local: &Object| local.address == live.address || local.id.is_some() && local.id == live.id;
+        let is_of_another = |path: &Path| {
+            let texts = written.iter().filter(|text| text.kind.is_some());
+            let mut texts = texts.filter(|text| Path::new(&text.read.source.name).ends_with(path));
+            texts.any(|text| !text.tenant.iter().any(is_it))
+        };
+        if !is_of_another(&path) {
+            continue;
+        }
+        let is_new = |path: &Path| exported.files.iter().any(|file| file.path == path);
+        let Some(free) = numbered(&path).find(|path| !is_of_another(path) && !is_new(path)) else { continue };
+        let (was, is) = (format!("./{}", path.display()), format!("./{}", free.display()));
+        entry.values_mut().filter(|value| **value == was).for_each(|value| *value = Value::from(is.clone()));
+        exported.files.iter_mut().filter(|file| file.path == path).for_each(|file| file.path.clone_from(&free));
+        placed.path = Some(free);
+    }
+}
+
+/// Goes through further names of a file, with a number.
+fn numbered(path: &Path) -> impl Iterator<Item = PathBuf> + '_ {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let ending = path.extension().map_or(String::new(), |ending| format!(".{}", ending.to_string_lossy()));
+    (2..).map(move |number| path.with_file_name(format!("{stem}-{number}{ending}")))
 }
 
 /// Finds the kind whose one file a path is that of, or the field of its object.
@@ -246,10 +277,7 @@ impl Merging<'_> {
             let is_new = self.merged.files.iter().any(|file| file.path == path);
             is_new || (written.iter().any(is_it) && !is_removed)
         };
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let ending = path.extension().map_or(String::new(), |ending| format!(".{}", ending.to_string_lossy()));
-        let others = (2..).map(|number| path.with_file_name(format!("{stem}-{number}{ending}")));
-        std::iter::once(path.to_path_buf()).chain(others).find(|path| !is_there(path)).unwrap_or_default()
+        std::iter::once(path.to_path_buf()).chain(numbered(path)).find(|path| !is_there(path)).unwrap_or_default()
     }
 
     /// Tells whether something that was written anew names a file.
