@@ -127,12 +127,15 @@ fn without_ports(text: &str, host: &str) -> String {
     joined
 }
 
-/// Ids that the sandbox makes: 32 letters and digits, 24 hex digits, or a prefix and 16.
+/// Ids that the sandbox makes: 32 letters and digits, 24 hex digits, 16 mixed ones, or a prefix and 16 or 22.
 fn is_id(word: &str) -> bool {
     let is_hex = word.bytes().all(|b| b.is_ascii_hexdigit());
+    let has = |is: fn(&u8) -> bool| word.bytes().any(|byte| is(&byte));
+    let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
     match word.split_once('_') {
-        Some((prefix, rest)) => ["cgr", "cd", "rol", "rul"].contains(&prefix) && rest.len() == 16,
-        None => word.len() == 32 || word.len() == 24 && is_hex,
+        Some((prefix, rest)) if rest.len() == 16 => ["cgr", "cd", "rol", "rul"].contains(&prefix),
+        Some((prefix, rest)) => ["ac", "af", "ap"].contains(&prefix) && rest.len() == 22,
+        None => word.len() == 32 || word.len() == 24 && is_hex || word.len() == 16 && is_mixed,
     }
 }
 
