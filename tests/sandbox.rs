@@ -547,6 +547,20 @@ async fn two_runs_see_the_same_tenant_even_under_another_domain() {
 }
 
 #[tokio::test]
+async fn what_is_not_managed_of_pages_is_served() {
+    let tenant = tenant().await;
+    assert_eq!(tenant.get("/prompts/login/partials").await, json!({}));
+    let partials = json!({ "login": { "form-content-end": "<p>Hello</p>" } });
+    assert_eq!(tenant.call(Method::PUT, "/prompts/login/partials", Some(partials.clone())).await.1, partials);
+    assert_eq!(tenant.get("/prompts/login/partials").await, partials);
+    let template = "/branding/templates/universal-login";
+    assert_eq!(tenant.call(Method::GET, template, None).await.1["errorCode"], "inexistent_templates_universal_login");
+    assert_eq!(tenant.call(Method::PUT, template, Some(json!({ "template": "<html>1</html>" }))).await.0, 201);
+    assert_eq!(tenant.call(Method::PUT, template, Some(json!("<html>2</html>"))).await.0, 204);
+    assert_eq!(tenant.get(template).await, json!({ "body": "<html>2</html>" }));
+}
+
+#[tokio::test]
 async fn a_kept_tenant_gets_what_a_later_version_knows_that_each_has() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.json");

@@ -12,6 +12,17 @@ use crate::kinds::kind::Kind;
 
 /// Reads the body of a write.
 pub(super) fn sent(kind: &Kind, request: &Request) -> Result<Object, Response> {
+    if let Some(field) = &kind.server.text {
+        // As JSON (recorded), or as it is.
+        let text = match request.json() {
+            Ok(Some(Value::String(text))) => Some(text),
+            Ok(_) => None,
+            Err(_) => Some(String::from_utf8_lossy(&request.body).into_owned()),
+        };
+        if let Some(text) = text {
+            return Ok(Map::from_iter([(field.clone(), Value::from(text))]));
+        }
+    }
     let Some(name) = &kind.server.bare else { return request.object() };
     let value = request.json()?.unwrap_or_else(|| json!({}));
     Ok(Map::from_iter([(name.clone(), value)]))

@@ -47,6 +47,9 @@ pub struct ServerKind {
     /// How an object is replaced whole, beside its update.
     #[serde(default)]
     pub replace: Option<Endpoint>,
+    /// Of a `part`: the field that a body stands for which is a text.
+    #[serde(default)]
+    pub text: Option<String>,
     /// It is what is at the endpoint of a `part`.
     #[serde(skip)]
     pub is_unit: bool,
