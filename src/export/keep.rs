@@ -54,7 +54,9 @@ impl Keeper<'_> {
         let mut kept = Vec::new();
         let (mut is_whole, mut lost_some) = (true, false);
         for field in fields {
-            let Some(found) = found(field, value).or_else(|| unseen(field)) else { continue };
+            let Some(found) = found(field, value).or_else(|| unseen(field).filter(|_| field.stands.fits(value))) else {
+                continue;
+            };
             let is_pin = at.is_empty() && self.pin == Some(field.name.as_str());
             let is_kept = || (self.is_kept)(&format!("{at}/{}", escape(&field.name)));
             if !is_pin && (field.read_only || field.belongs_to.is_some()) && !is_kept() {

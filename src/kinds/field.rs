@@ -87,6 +87,9 @@ pub struct Field {
     /// The keyword that stands for the secret in exports, with `{field}` of the object in it.
     #[serde(default)]
     pub marker: Option<String>,
+    /// It is there only in objects that fit.
+    #[serde(default)]
+    pub stands: Condition,
     /// What the API takes it to be when it is not sent.
     #[serde(default)]
     pub default: Option<Value>,
