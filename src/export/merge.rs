@@ -45,6 +45,8 @@ pub(super) struct Merge<'a> {
     /// Markers that were lost, or kept although they differ.
     pub(super) problems: Vec<Problem>,
     address: String,
+    /// The field whose members were those of another case.
+    other_case: Option<String>,
     /// What could not be read: kinds, and fields of kinds.
     unread: Option<&'a BTreeMap<String, Unreadable>>,
     /// The fields of the object that could not be read, or all: they stay as they are written.
@@ -117,6 +119,7 @@ impl<'a> Merge<'a> {
             texts: Vec::new(),
             problems: Vec::new(),
             address: String::new(),
+            other_case: None,
             unread: None,
             stays: Stays::None,
         }
@@ -263,6 +266,8 @@ impl<'a> Merge<'a> {
         self.address = local.address.to_string();
         let kind = kind.of(&theirs.live.value);
         let live = canon::live(kind, &theirs.live.value);
+        let changed = kind.case_of.as_ref().filter(|(by, _)| local.value.get(by) != theirs.live.value.get(by));
+        self.other_case = changed.map(|(_, member)| member.clone());
         let apart = kind.fields.iter().filter(|field| field.is_apart() && self.is_unread(kind, &field.name));
         self.stays = Stays::These(apart.map(|field| field.name.clone()).collect());
         // What names the file of the object has no more than it says already: the rest goes there.
@@ -333,6 +338,14 @@ impl<'a> Merge<'a> {
                 continue;
             }
             let Some(value) = value else { continue };
+            // Its members were those of another case: what they hide says nothing now.
+            if let (1, true, Some(exported)) = (depth, self.other_case.as_ref() == Some(&name), exported.get(&name)) {
+                if self.may_replace(&self.edits.after_key(entry), &entry.key) {
+                    self.edits.set_member(entry, exported, is_flow)?;
+                    self.written.push(exported.clone());
+                }
+                continue;
+            }
             if is_same(field, value, live.get(&name), depth) {
                 continue;
             }
