@@ -6,7 +6,7 @@
 
 use serde_json::json;
 
-use super::endpoint::{Endpoint, Method};
+use super::endpoint::Method;
 use super::kind::{Child, Field, Fields, Kind, Named, Part, Reference, Type};
 use super::server::Joined;
 
@@ -53,19 +53,18 @@ fn whole(field: &Field, part: &Part) -> Kind {
         let keys = Field { name: KEYS.to_owned(), holds: Type::String, read_only: true, ..Field::default() };
         fields = fields.iter().cloned().chain([keys]).collect();
     }
-    let (put, patch): (Vec<&Endpoint>, Vec<&Endpoint>) =
-        std::iter::once(&part.update).partition(|endpoint| endpoint.method == Method::Put);
+    let is_put = part.update.method == Method::Put;
     let mut server = field.server.elements.as_deref().cloned().unwrap_or_default();
     server.is_unit = true;
     server.bare = is_bare.then(|| VALUE.to_owned());
-    server.replace = put.first().copied().cloned();
+    server.replace = is_put.then(|| part.update.clone());
     Kind {
         name: field.name.clone(),
         singleton: !is_keyed,
         id: is_keyed.then(|| KEYS.to_owned()),
         get: Some(part.get.clone()),
         create: part.create.clone(),
-        update: patch.first().copied().cloned(),
+        update: (!is_put).then(|| part.update.clone()),
         delete: part.delete.clone(),
         fields,
         server,

@@ -6,8 +6,8 @@
 
 use serde_json::{Map, Value};
 
+use super::Change;
 use super::call::{Call, encoded, on_the_wire};
-use super::{Action, Change, Op};
 use crate::error::Problem;
 use crate::kinds::kind::{Endpoint, Field, Kind, Part};
 use crate::tenant::Object;
@@ -55,13 +55,9 @@ impl Parts<'_> {
         let names = std::iter::once(&field.name).chain(keys);
         let pointer: String = names.flat_map(|name| ["/".into(), escape(name)]).collect();
         let is_within = |path: &str, other: &str| format!("{path}/").starts_with(&format!("{other}/"));
-        let edits = self.change.fields.iter();
-        let is_gone =
-            |pointer: &str| self.change.fields.iter().any(|edit| edit.op == Op::Remove && edit.path == pointer);
-        let is_made = matches!(self.change.action, Action::Create | Action::Replace);
-        is_made
-            || is_gone(&pointer)
-            || edits.into_iter().any(|edit| is_within(&edit.path, &pointer) || is_within(&pointer, &edit.path))
+        let mut edits = self.change.fields.iter();
+        self.change.action.makes()
+            || edits.any(|edit| is_within(&edit.path, &pointer) || is_within(&pointer, &edit.path))
     }
 
     fn write(
